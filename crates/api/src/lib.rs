@@ -1,0 +1,1 @@
+//! The wire types, error codes and paths of the HTTP API.

@@ -1,0 +1,3 @@
+//! The tokenward command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Client of a Tokenward server: get, watch and report tokens.

@@ -1,0 +1,1 @@
+//! Token platforms as documented, run locally, with faults on demand.

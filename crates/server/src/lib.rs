@@ -1,0 +1,1 @@
+//! The token control server: configuration, driver, HTTP.

@@ -1,0 +1,1 @@
+//! Seeded simulation of the refreshing core against a strict platform.

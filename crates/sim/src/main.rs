@@ -1,0 +1,3 @@
+//! Runs simulations by seed.
+
+fn main() {}

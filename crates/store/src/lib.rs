@@ -1,0 +1,1 @@
+//! What must survive a restart: one Store trait, SQL and memory implementations.

@@ -1,0 +1,1 @@
+//! Secret sources, the key ring, and sealing of what is stored.

@@ -1,0 +1,253 @@
+//! Doubt about the token in hand: reports that it was refused, probes, and fetches with unknown outcome.
+//!
+//! A report is a claim. Where refreshing harms others it is verified with the platform's cheapest call;
+//! reports that come meanwhile share the answer.
+
+use super::{Context, Credential, Exposure, Phase, Plan};
+use crate::budget::Cause;
+use crate::effect::{Effect, Happening};
+use crate::event::Verdict;
+use crate::semantics::{FetchKind, IssueSemantics};
+use crate::time::{Boot, Now, Span};
+
+/// What becomes of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportAnswer {
+    /// The reported generation is not the current one: read the current one.
+    Superseded,
+    /// A probe has just found the token alive.
+    Alive,
+    /// It is being verified or replaced: wait until [`Credential::is_settled`].
+    Pending,
+    /// Reports have used up their share of the budget.
+    Limited {
+        /// When to report again.
+        until: Boot,
+    },
+}
+
+/// The probing of the token in hand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Probe {
+    in_flight: bool,
+    /// A report waits for it.
+    asked: bool,
+    started: Option<Boot>,
+    /// When the last probe that found the token alive was begun.
+    alive: Option<Boot>,
+}
+
+/// The shell answers every probe; should it not, the probe counts as unclear after this.
+const PROBE_TIMEOUT: Span = Span::seconds(10);
+
+impl Probe {
+    /// A new token: what was asked about the old one is of no interest.
+    pub(super) fn forget(&mut self) {
+        *self = Probe { started: self.started, ..Probe::default() };
+    }
+
+    pub(super) fn in_flight_since(&self) -> Option<Boot> {
+        self.started.filter(|_| self.in_flight)
+    }
+}
+
+impl Credential {
+    /// A client says that the token of `generation` was refused. `proven` when our own gateway saw it.
+    pub fn report(&mut self, generation: u64, proven: bool, cx: &mut Context<'_>) -> ReportAnswer {
+        let answer = self.take_report(generation, proven, cx);
+        self.advance(cx);
+        answer
+    }
+
+    fn take_report(&mut self, generation: u64, proven: bool, cx: &mut Context<'_>) -> ReportAnswer {
+        let now = cx.now.boot;
+        let Some(held) = &self.held else {
+            return if self.reserved >= generation {
+                ReportAnswer::Superseded
+            } else {
+                ReportAnswer::Pending
+            };
+        };
+        if held.generation != generation || now >= held.end {
+            return ReportAnswer::Superseded;
+        }
+        if held.revoked {
+            return ReportAnswer::Pending;
+        }
+        if proven {
+            self.found_dead(cx);
+            return ReportAnswer::Pending;
+        }
+        let scarce = self.policy.semantics.dies_by_foreign_fetch();
+        if scarce && self.policy.probe {
+            // Reports come in crowds: those on the heels of a probe share its answer.
+            let fresh = self.policy.probe_spacing(held.end - held.issued).part(1, 10);
+            if !self.probe.in_flight && self.probe.alive.is_some_and(|alive| now - alive < fresh) {
+                return ReportAnswer::Alive;
+            }
+            self.probe.asked = true;
+            return ReportAnswer::Pending;
+        }
+        self.fetch_for_report(cx)
+    }
+
+    /// Fetching harms nobody (or nothing can verify the claim): fetch, within what reports may cost.
+    fn fetch_for_report(&mut self, cx: &mut Context<'_>) -> ReportAnswer {
+        let now = cx.now.boot;
+        if !self.may_begin() {
+            return ReportAnswer::Pending;
+        }
+        if self.trouble.is_some() && self.plan.at > now {
+            // The platform does not answer anyway; the retry that is planned serves the report too.
+            return ReportAnswer::Limited { until: self.plan.at };
+        }
+        let before = self.plan;
+        self.plan = Plan { at: now, cause: Cause::Report, kind: FetchKind::Plain };
+        self.begin(cx);
+        if !self.attempt.is_running() {
+            let until = self.plan.at;
+            self.plan = before;
+            return ReportAnswer::Limited { until };
+        }
+        ReportAnswer::Pending
+    }
+
+    /// Whether everything that a report of `generation` set in motion is over.
+    #[must_use]
+    pub fn is_settled(&self, generation: u64) -> bool {
+        let Some(held) = &self.held else { return !self.attempt.is_running() };
+        if held.generation != generation {
+            return true;
+        }
+        let verifying = self.probe.asked || self.probe.in_flight;
+        let fetching = self.attempt.is_running() || self.unkept.is_some();
+        !(held.revoked || verifying || (fetching && self.attempt.cause == Cause::Report))
+    }
+
+    /// Whether the token in hand may be dead by our own doing: two exclusive fetches with unknown outcome
+    /// (the second kills the oldest at once), or one whose overlap is over.
+    pub(super) fn is_doubtful(&self, now: Boot) -> bool {
+        let over = self.exposure.last + (self.policy.overlap - self.policy.skew).max(self.policy.safe_part);
+        self.policy.semantics == IssueSemantics::RotateWithOverlap
+            && (self.exposure.count >= 2 || (self.exposure.count == 1 && now >= over))
+    }
+
+    fn is_suspect(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.suspect)
+    }
+
+    /// When a probe may begin next; `NEVER` when nobody wants one.
+    fn next_probe(&self) -> Boot {
+        let Some(held) = self.held.as_ref().filter(|held| !held.revoked && self.policy.probe) else {
+            return Boot::NEVER;
+        };
+        if self.probe.in_flight || self.attempt.is_running() {
+            return Boot::NEVER;
+        }
+        let life = held.end - held.issued;
+        let after = |spacing: Span| self.probe.started.map_or(Boot(i64::MIN), |started| started + spacing);
+        if self.probe.asked || self.is_suspect() {
+            after(self.policy.probe_spacing(life))
+        } else if self.exposure.count >= 2 || self.foreign.contested_until().is_some() {
+            after(self.policy.watch_spacing(life))
+        } else {
+            Boot::NEVER
+        }
+    }
+
+    pub(super) fn probe_wakeup(&self) -> Boot {
+        match self.probe.in_flight_since() {
+            Some(since) => since + PROBE_TIMEOUT,
+            None => self.next_probe(),
+        }
+    }
+
+    pub(super) fn advance_probe(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now.boot;
+        if self.probe.in_flight_since().is_some_and(|since| now >= since + PROBE_TIMEOUT) {
+            self.on_probed(self.generation(), &Verdict::Unclear, cx);
+        }
+        if self.next_probe() > now {
+            return;
+        }
+        let (asked, suspect) = (self.probe.asked, self.is_suspect());
+        self.probe.started = Some(now);
+        let Some(held) = self.held.as_ref().filter(|held| now < held.end) else {
+            self.probe.asked = false;
+            return;
+        };
+        let (generation, token) = (held.generation, held.token.clone());
+        if self.budget.take_probe(cx.now, self.jitter()) {
+            self.probe.in_flight = true;
+            self.dirty |= self.exposure.count > 0;
+            cx.effects.push(Effect::Probe { generation, token });
+        } else if asked || suspect {
+            self.probe.in_flight = true;
+            self.on_probed(generation, &Verdict::Unclear, cx);
+        }
+    }
+
+    pub(super) fn on_probed(&mut self, generation: u64, verdict: &Verdict, cx: &mut Context<'_>) {
+        if self.generation() != generation || !self.probe.in_flight {
+            return;
+        }
+        self.probe.in_flight = false;
+        self.probe.asked = false;
+        if self.held.as_ref().is_none_or(|held| held.revoked) {
+            return;
+        }
+        match verdict {
+            Verdict::Alive => self.found_alive(cx),
+            Verdict::Dead => self.found_dead(cx),
+            Verdict::Unclear if self.is_suspect() => self.fetch_at_once(cx),
+            Verdict::Unclear => self.dirty |= self.exposure.count > 0,
+        }
+    }
+
+    fn found_alive(&mut self, cx: &mut Context<'_>) {
+        cx.effects.push(Effect::Tell(Happening::FoundAlive));
+        if let Some(held) = self.held.as_mut() {
+            held.suspect = false;
+        }
+        let asked_at = self.probe.started.unwrap_or(cx.now.boot);
+        if self.exposure.count > 0 && asked_at > self.exposure.last {
+            // Alive after the last of them: at most that one can have been issued, and if the overlap is
+            // over, not even that one.
+            let over = self.exposure.last + self.policy.overlap + self.policy.skew;
+            let count = u32::from(asked_at < over);
+            self.exposure = Exposure { count, ..self.exposure };
+        }
+        self.probe.alive = Some(asked_at);
+        self.dirty = true;
+    }
+
+    /// The platform refuses the token in hand: it is never handed out again, and one fetch follows.
+    pub(super) fn found_dead(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now;
+        cx.effects.push(Effect::Tell(Happening::FoundDead));
+        let Some(held) = self.held.as_mut() else { return };
+        held.revoked = true;
+        let left = held.end - now.boot;
+        let margin = self.policy.skew.max((held.end - held.issued).part(1, 20));
+        let own_doing = self.exposure.count > 0;
+        if !own_doing && left > margin {
+            self.note_foreign(cx);
+        }
+        self.fetch_at_once(cx);
+        self.note(cx);
+        self.dirty = true;
+    }
+
+    /// Plans a fetch for now, unless a block says that it is no use.
+    fn fetch_at_once(&mut self, cx: &mut Context<'_>) {
+        let blocked = self.trouble.as_ref().is_some_and(|trouble| super::is_block(trouble.failure.kind));
+        if !blocked && !self.attempt.is_running() {
+            self.plan = Plan { at: cx.now.boot, cause: Cause::Report, kind: FetchKind::Plain };
+        }
+    }
+
+    /// What is stored with an intent: the fetch counts as one of unknown outcome until it is known.
+    pub(super) fn exposure_with_intent(&self, now: Now) -> crate::record::ExposureRecord {
+        crate::record::ExposureRecord { count: self.exposure.count.saturating_add(1), last: now.wall }
+    }
+}

@@ -1,0 +1,361 @@
+//! Beginning a fetch, and what follows from its outcome.
+
+use super::{Context, Credential, Phase, Plan};
+use crate::budget::{Budget, Cause, Exhausted};
+use crate::effect::{Effect, Happening};
+use crate::event::{Grant, Outcome};
+use crate::failure::{Class, Failure, FailureKind};
+use crate::semantics::{FetchKind, IssueSemantics};
+use crate::time::{Boot, Now, Span, beijing};
+
+/// Why a refresh that somebody asked for is not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshRefused {
+    /// Holders were told that they may rely on the token until then; only `force` breaks that.
+    WouldBreakPromise {
+        /// Until when holders rely on it.
+        told_until: Boot,
+    },
+    /// The budget allows none before this moment.
+    Limited {
+        /// When to ask again.
+        until: Boot,
+    },
+    /// This platform's token cannot be fetched: it is pushed.
+    NotFetchable,
+}
+
+/// With less life than this in hand, an embedded store that fails does not stop a fetch.
+const LAST_RESORT: Span = Span::minutes(10);
+/// The platform's devices disagree about midnight for this long.
+const AROUND_MIDNIGHT: Span = Span::minutes(15);
+const LONGEST_RETRY_AFTER: Span = Span::hours(24);
+
+impl Credential {
+    /// An operator asks for a refresh now. `Ok(true)` when it was begun, `Ok(false)` when one is running.
+    ///
+    /// # Errors
+    /// It would break what holders were told, or the budget forbids it.
+    pub fn refresh(&mut self, force: bool, cx: &mut Context<'_>) -> Result<bool, RefreshRefused> {
+        if self.policy.semantics == IssueSemantics::PushedSeed {
+            return Err(RefreshRefused::NotFetchable);
+        }
+        if !self.may_begin() {
+            return Ok(false);
+        }
+        let now = cx.now.boot;
+        let planned_later = self.plan.at > now && self.exposure.count == 0;
+        if let Some(held) = self.usable(now)
+            && !force
+            && self.policy.semantics.rotates()
+            && (planned_later || self.exposure.count > 0)
+        {
+            let told_until = (self.plan.at.max(now) + self.policy.safe_part).min(held.end);
+            return Err(RefreshRefused::WouldBreakPromise { told_until });
+        }
+        let before = self.plan;
+        let forced = force && self.policy.semantics == IssueSemantics::IdempotentUntilNearExpiry;
+        let kind = if forced { FetchKind::Forced } else { FetchKind::Plain };
+        self.plan = Plan { at: now, cause: Cause::Person, kind };
+        self.begin(cx);
+        if !self.attempt.is_running() {
+            let until = self.plan.at;
+            self.plan = if before.at < until { before } else { self.plan };
+            return Err(RefreshRefused::Limited { until });
+        }
+        self.advance(cx);
+        Ok(true)
+    }
+
+    /// Whether nothing stands in the way of an attempt but time.
+    pub(super) fn may_begin(&self) -> bool {
+        let keeping = self.unkept.as_ref().is_some_and(|unkept| !unkept.is_published());
+        !self.attempt.is_running() && !keeping && self.policy.semantics != IssueSemantics::PushedSeed
+    }
+
+    /// Begins the attempt that is planned, if the budget allows it.
+    pub(super) fn begin(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now;
+        let Plan { at, cause, kind } = self.plan;
+        if let Err(exhausted) = self.take_budget(cause, kind, now) {
+            let wait = exhausted.until - now.boot;
+            cx.effects.push(Effect::Tell(Happening::BudgetRefused { wait }));
+            self.on_budget_refused(exhausted, now);
+            return;
+        }
+        *cx.next_attempt += 1;
+        self.attempt =
+            super::Attempt { id: *cx.next_attempt, kind, cause, started: now.boot, phase: Phase::Intending };
+        self.plan = Plan { at: Boot::NEVER, cause: Cause::Planned, kind: FetchKind::Plain };
+        self.dirty = true;
+        let late = if cause == Cause::Planned { now.boot - at } else { Span::ZERO };
+        cx.effects.push(Effect::Tell(Happening::FetchBegun { cause, kind, late }));
+        if self.policy.semantics.is_exclusive(kind) {
+            let mut record = self.record(now);
+            record.exposure = Some(self.exposure_with_intent(now));
+            cx.effects.push(Effect::Intend { record: Box::new(record) });
+        } else {
+            self.send(cx);
+        }
+    }
+
+    fn take_budget(&mut self, cause: Cause, kind: FetchKind, now: Now) -> Result<(), Exhausted> {
+        if cause == Cause::Report && self.foreign.is_contested(now.boot) {
+            // While contested, a bucket of its own takes the place of the one for reports.
+            self.foreign.take_fetch(now.boot)?;
+            return self.budget.take(now, self.jitter(), &self.policy.limits, Cause::Person, kind);
+        }
+        self.budget.take(now, self.jitter(), &self.policy.limits, cause, kind)
+    }
+
+    /// The plan moves to when the budget allows it. Who may use the last of the day's budget: a report that
+    /// found the token dead turns into people waiting, and these into a plan with long pauses.
+    fn on_budget_refused(&mut self, exhausted: Exhausted, now: Now) {
+        let Plan { cause, kind, .. } = self.plan;
+        let due = self.usable(now.boot).map(|held| held.due);
+        self.plan.at = exhausted.until;
+        self.dirty = true;
+        match (cause, due) {
+            // A report of a token that still counts as usable must not push the planned refresh away.
+            (Cause::Report, Some(due)) => {
+                let at = if due > now.boot { due } else { exhausted.until };
+                self.plan = Plan { at, cause: Cause::Planned, kind: FetchKind::Plain };
+            }
+            _ if !exhausted.for_today => {}
+            (Cause::Report, None) if kind == FetchKind::Plain => {
+                self.plan = Plan { at: now.boot + Span::seconds(30), cause: Cause::Person, kind };
+            }
+            (Cause::Person, None) if kind == FetchKind::Plain => {
+                self.plan = Plan { at: now.boot + Span::minutes(10), cause: Cause::Planned, kind };
+            }
+            _ => {
+                let detail = match kind {
+                    FetchKind::Plain => "the budget of fetches for today is used up",
+                    FetchKind::Forced => "the budget of forced fetches for today is used up",
+                };
+                self.set_trouble(Failure::new(FailureKind::BudgetUsedUp, detail), now.wall);
+            }
+        }
+    }
+
+    /// Asks the platform.
+    fn send(&mut self, cx: &mut Context<'_>) {
+        self.attempt.phase = Phase::Fetching;
+        cx.effects.push(Effect::Fetch {
+            attempt: self.attempt.id,
+            kind: self.attempt.kind,
+            timeout: self.policy.fetch_timeout(self.attempt.kind),
+        });
+    }
+
+    pub(super) fn on_intended(&mut self, attempt: u64, cx: &mut Context<'_>) {
+        if self.is_running(attempt, Phase::Intending) {
+            // The life of the old token is counted from the moment the platform can first be asked.
+            self.attempt.started = cx.now.boot;
+            self.dirty = true;
+            self.send(cx);
+        }
+    }
+
+    pub(super) fn on_intent_failed(&mut self, attempt: u64, cx: &mut Context<'_>) {
+        if !self.is_running(attempt, Phase::Intending) {
+            return;
+        }
+        let left = self.usable(cx.now.boot).map_or(Span::ZERO, |held| held.end - cx.now.boot);
+        if cx.embedded && left < LAST_RESORT {
+            self.send(cx);
+        } else {
+            let detail = "the intent to fetch a token could not be stored, so nothing was fetched";
+            let failure = Failure::new(FailureKind::StoreUnavailable, detail);
+            self.fail(failure, Outcome::NotSent, cx);
+        }
+    }
+
+    /// Somebody waits and there is no token: fetch now, unless a failure says when to try again.
+    pub(super) fn on_wanted(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now.boot;
+        let waiting_is_planned = self.trouble.is_some() || self.failures > 0;
+        if self.usable(now).is_none() && self.may_begin() && !waiting_is_planned && self.plan.at > now {
+            self.plan = Plan { at: now, cause: Cause::Person, kind: self.plan.kind };
+        }
+    }
+
+    fn is_running(&self, attempt: u64, phase: Phase) -> bool {
+        self.attempt.id == attempt && self.attempt.phase == phase
+    }
+
+    pub(super) fn on_granted(&mut self, attempt: u64, grant: Grant, cx: &mut Context<'_>) {
+        match self.attempt.phase {
+            Phase::Fetching if self.attempt.id == attempt => {}
+            Phase::GivenUp if self.attempt.id == attempt => {
+                cx.effects.push(Effect::Tell(Happening::LateAnswerKept));
+            }
+            _ => {
+                cx.effects.push(Effect::Tell(Happening::LateAnswerDropped));
+                return;
+            }
+        }
+        self.attempt.phase = Phase::Over;
+        self.dirty = true;
+        let end = self.attempt.started + grant.life;
+        match &self.held {
+            Some(held) if held.token == grant.token => self.on_unchanged(end, cx),
+            _ => self.keep(grant, cx),
+        }
+    }
+
+    /// The platform returned the token that we have already.
+    fn on_unchanged(&mut self, end: Boot, cx: &mut Context<'_>) {
+        cx.effects.push(Effect::Tell(Happening::Unchanged));
+        let (id, started, now) = (self.attempt.id, self.attempt.started, cx.now);
+        let idempotent = self.policy.semantics == IssueSemantics::IdempotentUntilNearExpiry;
+        let dead = self.held.as_ref().is_some_and(|held| held.revoked);
+        if dead && idempotent && self.attempt.kind == FetchKind::Plain {
+            self.plan = Plan { at: now.boot, cause: self.attempt.cause, kind: FetchKind::Forced };
+            return;
+        }
+        if dead {
+            let detail = "the platform returned the very token that it refuses";
+            self.fail(Failure::new(FailureKind::TokenUnchanged, detail), Outcome::Refused, cx);
+            return;
+        }
+        self.exposure = super::Exposure::default();
+        self.clear_trouble();
+        let Some(held) = self.held.as_mut() else { return };
+        held.suspect = false;
+        // Rounding to seconds makes the same end look a little different each time.
+        let moved = (end - held.end).0.abs() > 2_000;
+        if moved {
+            held.end = end;
+        }
+        held.due = if idempotent {
+            self.policy.ask_again(self.name.as_str(), id, now.boot, held.end)
+        } else {
+            let due = self.policy.due(self.name.as_str(), id, started, held.end);
+            due.max(now.boot + Span::seconds(1))
+        };
+        self.plan = Plan { at: held.due, cause: Cause::Planned, kind: FetchKind::Plain };
+        self.note(cx);
+    }
+
+    pub(super) fn on_failed(
+        &mut self,
+        attempt: u64,
+        failure: Failure,
+        outcome: Outcome,
+        cx: &mut Context<'_>,
+    ) {
+        if self.is_running(attempt, Phase::Fetching) {
+            self.fail(failure, outcome, cx);
+        }
+    }
+
+    /// The fetch has taken too long: its outcome counts as unknown, a late answer stays welcome.
+    pub(super) fn give_up_slow_fetch(&mut self, cx: &mut Context<'_>) {
+        let timeout = self.policy.fetch_timeout(self.attempt.kind);
+        if self.attempt.phase == Phase::Fetching && cx.now.boot >= self.attempt.started + timeout {
+            let detail = format!("the platform did not answer within {} ms", timeout.0);
+            self.fail(Failure::new(FailureKind::TimedOut, detail), Outcome::Unknown, cx);
+            self.attempt.phase = Phase::GivenUp;
+        }
+    }
+
+    fn fail(&mut self, failure: Failure, outcome: Outcome, cx: &mut Context<'_>) {
+        let now = cx.now;
+        let kind = failure.kind;
+        let ambiguous = outcome == Outcome::Unknown && self.policy.semantics.is_exclusive(self.attempt.kind);
+        self.attempt.phase = Phase::Over;
+        self.failures = self.failures.saturating_add(1);
+        cx.effects.push(Effect::Tell(Happening::FetchFailed { kind, ambiguous }));
+        if outcome == Outcome::NotSent {
+            self.budget.give_back(self.attempt.kind);
+        }
+        if kind == FailureKind::BadSecret {
+            cx.effects.push(Effect::RereadSecret);
+        }
+        let (at, failure) =
+            if ambiguous { self.after_ambiguous(failure, cx) } else { self.after_refusal(failure, cx) };
+        // A forced fetch was forced because the plain one gave a dead token; what to do next is asked anew.
+        self.plan = Plan { at, cause: self.retry_cause(now.boot), kind: FetchKind::Plain };
+        self.set_trouble(failure, now.wall);
+        self.note(cx);
+    }
+
+    fn retry_cause(&self, now: Boot) -> Cause {
+        if self.usable(now).is_some() { Cause::Planned } else { self.attempt.cause.max(Cause::Person) }
+    }
+
+    /// Nobody knows whether the platform issued a token: the old one may be in its overlap.
+    fn after_ambiguous(&mut self, failure: Failure, cx: &mut Context<'_>) -> (Boot, Failure) {
+        let now = cx.now.boot;
+        self.exposure =
+            super::Exposure { count: self.exposure.count.saturating_add(1), last: self.attempt.started };
+        let usable = self.usable(now).is_some();
+        let backoff = now + self.policy.backoff(cx.salt, self.name.as_str(), self.failures, usable);
+        match self.policy.semantics {
+            IssueSemantics::SingleUseRefreshToken => {
+                let failure = Failure { kind: FailureKind::RefreshTokenInDoubt, ..failure };
+                let next_step = FailureKind::RefreshTokenInDoubt.next_step().into();
+                (Boot::NEVER, Failure { next_step, ..failure })
+            }
+            IssueSemantics::RotateWithOverlap if usable => {
+                let safe = self.attempt.started + self.policy.retry_after_ambiguous();
+                (safe.max(backoff), failure)
+            }
+            _ => (backoff, failure),
+        }
+    }
+
+    /// Nothing was issued, or issuing harms nobody.
+    fn after_refusal(&mut self, mut failure: Failure, cx: &Context<'_>) -> (Boot, Failure) {
+        let now = cx.now;
+        let usable = self.usable(now.boot).is_some();
+        let backoff = self.policy.backoff(cx.salt, self.name.as_str(), self.failures, usable);
+        let asked =
+            failure.retry_after.map_or(Span::ZERO, |wait| wait.clamp(Span::ZERO, LONGEST_RETRY_AFTER));
+        let at = match failure.kind.class() {
+            Class::Transient => now.boot + backoff.max(asked),
+            Class::Throttled if failure.kind == FailureKind::QuotaUsedUp => {
+                self.after_quota(&mut failure, now, asked)
+            }
+            Class::Throttled => now.boot + asked.max(Span::minutes(1)) + backoff.part(1, 10),
+            Class::Blocked(Some(wait)) => now.boot + wait.max(asked) + self.jitter().part(1, 4),
+            Class::Blocked(None) => Boot::NEVER,
+        };
+        (at, failure)
+    }
+
+    /// The platform's day is used up: by us, by somebody else, or only on a device whose day has not begun.
+    fn after_quota(&self, failure: &mut Failure, now: Now, asked: Span) -> Boot {
+        if asked > Span::ZERO {
+            return now.boot + asked;
+        }
+        if beijing::since_midnight(now.wall) < AROUND_MIDNIGHT {
+            return now.boot + Span::minutes(5);
+        }
+        let limit = self.policy.limits.per_day;
+        let ours = self.budget.usage().fetches;
+        if self.attempt.kind == FetchKind::Plain && ours < limit / 2 {
+            failure.next_step = format!(
+                "Someone else uses this app's budget: Tokenward itself fetched {ours} times today. Look for \
+                 other programs that fetch tokens for this app, and point them here."
+            )
+            .into();
+            return now.boot + Span::hours(1);
+        }
+        Budget::next_day(now, self.jitter())
+    }
+
+    pub(super) fn on_secret_changed(&mut self, config_mark: [u8; 16], cx: &mut Context<'_>) {
+        if self.config_mark == config_mark {
+            return;
+        }
+        self.config_mark = config_mark;
+        if self.trouble.as_ref().is_some_and(|trouble| super::is_block(trouble.failure.kind)) {
+            self.clear_trouble();
+            if self.may_begin() {
+                self.plan = Plan { at: cx.now.boot, cause: Cause::Planned, kind: FetchKind::Plain };
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Somebody else fetches tokens for the same app: how often, and what we do about it.
+//!
+//! Two foreign evictions within an hour make the credential contested. From then on holders are told two
+//! minutes at most, the token is probed regularly, and fetches come out of a bucket of their own, so that
+//! two parties never drive each other through the platform's quota.
+
+use super::{Context, Credential};
+use crate::budget::{Bucket, Exhausted};
+use crate::effect::{Effect, Happening};
+use crate::record::ForeignRecord;
+use crate::time::{Boot, Now, Span, Wall, beijing};
+use crate::view::ForeignView;
+
+/// Deaths of our tokens that were not our doing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Foreign {
+    day: i64,
+    times: u32,
+    last: Option<Wall>,
+    last_boot: Option<Boot>,
+    contested_until: Option<Boot>,
+    fetches: Bucket,
+}
+
+const CONTEST_WINDOW: Span = Span::hours(1);
+const CONTEST_BURST: u32 = 20;
+/// 300 fetches a day.
+const CONTEST_REFILL: Span = Span::seconds(288);
+
+impl Foreign {
+    pub(super) fn restore(record: ForeignRecord, now: Now) -> Foreign {
+        Foreign {
+            day: record.day,
+            times: record.times,
+            last: record.last,
+            last_boot: record.last.map(|last| now.boot_of(last)),
+            contested_until: record
+                .contested_until
+                .map(|until| now.boot_of(until).min(now.boot + CONTEST_WINDOW))
+                .filter(|until| *until > now.boot),
+            fetches: Bucket::default(),
+        }
+    }
+
+    pub(super) fn record(&self, now: Now) -> ForeignRecord {
+        ForeignRecord {
+            day: self.day,
+            times: self.times,
+            last: self.last,
+            contested_until: self.contested_until.map(|until| now.wall_of(until)),
+        }
+    }
+
+    pub(super) fn is_contested(&self, now: Boot) -> bool {
+        self.contested_until.is_some_and(|until| now < until)
+    }
+
+    pub(super) fn contested_until(&self) -> Option<Boot> {
+        self.contested_until
+    }
+
+    pub(super) fn next_wakeup(&self) -> Boot {
+        self.contested_until.unwrap_or(Boot::NEVER)
+    }
+
+    pub(super) fn take_fetch(&mut self, now: Boot) -> Result<(), Exhausted> {
+        self.fetches.take(now, CONTEST_BURST, CONTEST_REFILL)
+    }
+
+    pub(super) fn view(&self, now: Now) -> ForeignView {
+        let today = beijing::day(now.wall) == self.day;
+        ForeignView { times_today: if today { self.times } else { 0 }, last: self.last }
+    }
+}
+
+impl Credential {
+    /// Our token died long before its end without our doing.
+    pub(super) fn note_foreign(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now;
+        if !self.policy.semantics.dies_by_foreign_fetch() {
+            return;
+        }
+        let today = beijing::day(now.wall);
+        let foreign = &mut self.foreign;
+        foreign.times = if foreign.day == today { foreign.times.saturating_add(1) } else { 1 };
+        foreign.day = today;
+        let again = foreign.last_boot.is_some_and(|last| now.boot - last < CONTEST_WINDOW);
+        foreign.last = Some(now.wall);
+        foreign.last_boot = Some(now.boot);
+        if again {
+            foreign.contested_until = Some(now.boot + CONTEST_WINDOW);
+        }
+        let times_today = foreign.times;
+        self.dirty = true;
+        cx.effects.push(Effect::Tell(Happening::ForeignRefresh { times_today }));
+    }
+
+    /// Ends the contest when nobody has interfered for an hour.
+    pub(super) fn advance_contest(&mut self, cx: &mut Context<'_>) {
+        if self.foreign.contested_until.is_some_and(|until| cx.now.boot >= until) {
+            self.foreign.contested_until = None;
+            self.dirty = true;
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A granted token on its way into the store and to the readers: kept first, then published.
+
+use super::{Context, Credential, Exposure, Held, Plan};
+use crate::budget::Cause;
+use crate::effect::{Effect, Happening};
+use crate::event::Grant;
+use crate::semantics::FetchKind;
+use crate::time::{Boot, Span};
+
+/// A token that the platform granted and the store does not have yet.
+#[derive(Clone, Debug)]
+pub(super) struct Unkept {
+    attempt: u64,
+    held: Held,
+    tries: u32,
+    /// `None` while a keep is on its way.
+    retry_at: Option<Boot>,
+    /// When the token is published even if it is not kept: the one before it is about to die.
+    publish_by: Boot,
+    published: bool,
+}
+
+impl Unkept {
+    pub(super) fn next_wakeup(&self) -> Boot {
+        let publish = if self.published { Boot::NEVER } else { self.publish_by };
+        self.retry_at.unwrap_or(Boot::NEVER).min(publish)
+    }
+
+    pub(super) fn is_published(&self) -> bool {
+        self.published
+    }
+
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.retry_at.is_none()
+    }
+}
+
+/// How long a stalled store may keep a token from readers who have no other.
+const STALLED: Span = Span::seconds(5);
+
+impl Credential {
+    pub(super) fn is_keeping(&self, attempt: u64) -> bool {
+        self.unkept.as_ref().is_some_and(|unkept| unkept.attempt == attempt)
+    }
+
+    /// Reserves a generation for what was granted and has it stored.
+    pub(super) fn keep(&mut self, grant: Grant, cx: &mut Context<'_>) {
+        let issued = self.attempt.started;
+        let end = issued + grant.life;
+        self.reserved += 1;
+        let generation = self.reserved;
+        let due = self.policy.due(self.name.as_str(), generation, issued, end);
+        let token = grant.token;
+        let held = Held { token, generation, issued, end, due, revoked: false, suspect: false, over: false };
+        let publish_by = match self.usable(cx.now.boot) {
+            Some(old) if self.policy.semantics.is_exclusive(self.attempt.kind) => {
+                old.end.min(issued + self.policy.safe_part)
+            }
+            Some(old) => old.end,
+            None => cx.now.boot + STALLED,
+        };
+        self.plan = Plan { at: due, cause: Cause::Planned, kind: FetchKind::Plain };
+        self.unkept = Some(Box::new(Unkept {
+            attempt: self.attempt.id,
+            held,
+            tries: 0,
+            retry_at: None,
+            publish_by,
+            published: false,
+        }));
+        self.send_keep(cx);
+    }
+
+    fn send_keep(&mut self, cx: &mut Context<'_>) {
+        let mut record = self.record(cx.now);
+        if let Some(unkept) = self.unkept.as_deref_mut() {
+            unkept.retry_at = None;
+            record.attempt = unkept.attempt;
+            record.token = Some(super::restore::token_record(&unkept.held, cx.now));
+            record.exposure = None;
+            record.trouble = None;
+            cx.effects.push(Effect::Keep {
+                attempt: unkept.attempt,
+                record: Box::new(record),
+                token: unkept.held.token.clone(),
+            });
+        }
+    }
+
+    /// Publishes what cannot wait for the store any longer, and tries to store again.
+    pub(super) fn advance_keep(&mut self, cx: &mut Context<'_>) {
+        let Some(unkept) = self.unkept.as_deref() else { return };
+        let publish = !unkept.published && cx.now.boot >= unkept.publish_by;
+        let retry = unkept.retry_at.is_some_and(|at| cx.now.boot >= at);
+        if publish {
+            self.publish_unkept(false, cx);
+        }
+        if retry {
+            self.send_keep(cx);
+        }
+    }
+
+    pub(super) fn on_kept(&mut self, attempt: u64, cx: &mut Context<'_>) {
+        if !self.is_keeping(attempt) {
+            return;
+        }
+        if self.unkept.as_ref().is_some_and(|unkept| unkept.published) {
+            cx.effects.push(Effect::Tell(Happening::KeptLate));
+        } else {
+            self.publish_unkept(true, cx);
+        }
+        self.unkept = None;
+        self.dirty = true;
+    }
+
+    pub(super) fn on_keep_failed(&mut self, attempt: u64, cx: &mut Context<'_>) {
+        if !self.is_keeping(attempt) {
+            return;
+        }
+        cx.effects.push(Effect::Tell(Happening::KeepFailed));
+        let usable = self.usable(cx.now.boot).is_some();
+        if let Some(unkept) = self.unkept.as_deref_mut() {
+            unkept.tries = unkept.tries.saturating_add(1);
+            let backoff = self.policy.backoff(cx.salt, self.name.as_str(), unkept.tries, usable);
+            unkept.retry_at = Some(cx.now.boot + backoff);
+            if !usable {
+                unkept.publish_by = cx.now.boot;
+            }
+        }
+        self.dirty = true;
+    }
+
+    /// Another node's newer attempt is stored: ours is not the current token any more.
+    pub(super) fn on_keep_superseded(&mut self, attempt: u64, cx: &mut Context<'_>) {
+        if !self.is_keeping(attempt) {
+            return;
+        }
+        self.unkept = None;
+        cx.effects.push(Effect::Tell(Happening::LateAnswerDropped));
+        let pause = self.policy.backoff(cx.salt, self.name.as_str(), 1, false);
+        self.plan = Plan { at: cx.now.boot + pause, cause: Cause::Planned, kind: FetchKind::Plain };
+        self.dirty = true;
+    }
+
+    fn publish_unkept(&mut self, kept: bool, cx: &mut Context<'_>) {
+        let Some(unkept) = self.unkept.as_deref_mut() else { return };
+        unkept.published = true;
+        let held = unkept.held.clone();
+        let (generation, life) = (held.generation, held.end - held.issued);
+        self.plan = Plan { at: held.due, cause: Cause::Planned, kind: FetchKind::Plain };
+        self.held = Some(held);
+        self.exposure = Exposure::default();
+        self.probe.forget();
+        self.clear_trouble();
+        self.dirty = true;
+        cx.effects.push(Effect::Tell(Happening::Rotated { generation, life, kept }));
+    }
+}

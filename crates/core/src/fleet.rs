@@ -1,0 +1,189 @@
+//! All credentials, and who is to be woken when.
+//!
+//! Nothing is decided here: the fleet finds the credential, hands it the time, and remembers its alarm.
+
+use std::collections::HashMap;
+
+use crate::credential::{Context, Credential, RefreshRefused, ReportAnswer, Spec};
+use crate::effect::Effect;
+use crate::event::Event;
+use crate::name::Name;
+use crate::record::Record;
+use crate::secret::Secret;
+use crate::time::{Boot, Now};
+use crate::view::View;
+use crate::wheel::Wheel;
+
+/// A credential's place in the fleet, valid until it is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CredentialId(pub u32);
+
+/// What all credentials share.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Counts the times this store was opened, so that attempts never repeat.
+    pub epoch: u32,
+    /// Differs from node to node, so that nodes do not retry in step.
+    pub salt: u64,
+    /// Whether the store is ours alone.
+    pub embedded: bool,
+}
+
+/// All credentials of one node.
+#[derive(Debug)]
+pub struct Fleet {
+    credentials: Vec<Option<Credential>>,
+    names: HashMap<Name, CredentialId>,
+    wheel: Wheel,
+    settings: Settings,
+    next_attempt: u64,
+    scratch: Vec<Effect>,
+    due: Vec<u32>,
+}
+
+/// Effects with the credential they are for.
+pub type Effects = Vec<(CredentialId, Effect)>;
+
+impl Fleet {
+    /// An empty fleet.
+    #[must_use]
+    pub fn new(settings: Settings, now: Now) -> Fleet {
+        Fleet {
+            credentials: Vec::new(),
+            names: HashMap::new(),
+            wheel: Wheel::new(now.boot),
+            settings,
+            next_attempt: u64::from(settings.epoch) << 32,
+            scratch: Vec::new(),
+            due: Vec::new(),
+        }
+    }
+
+    /// Adds a credential with what the store knows of it, and publishes its first view. What is to be done
+    /// at once is done at the next `poll`.
+    pub fn add(&mut self, credential: Credential, now: Now, effects: &mut Effects) -> CredentialId {
+        let index = u32::try_from(self.credentials.len()).expect("fewer than four billion credentials");
+        let id = CredentialId(index);
+        self.names.insert(credential.name().clone(), id);
+        let view = Box::new(credential.view(now));
+        effects.push((id, Effect::Publish { view }));
+        self.wheel.set(index, credential.next_wakeup());
+        self.credentials.push(Some(credential));
+        id
+    }
+
+    /// Something happened to one credential.
+    pub fn handle(&mut self, id: CredentialId, event: Event, now: Now, effects: &mut Effects) {
+        self.step(id, now, effects, |credential, cx| credential.handle(event, cx));
+    }
+
+    /// Lets time do its work: hands a tick to every credential whose moment has come.
+    pub fn poll(&mut self, now: Now, effects: &mut Effects) {
+        let mut due = core::mem::take(&mut self.due);
+        self.wheel.ring(now.boot, &mut due);
+        for index in due.drain(..) {
+            self.handle(CredentialId(index), Event::Tick, now, effects);
+        }
+        self.due = due;
+    }
+
+    /// When to call `poll` next: the earliest alarm before `horizon`, else `horizon`.
+    #[must_use]
+    pub fn next_wakeup(&self, now: Boot, horizon: Boot) -> Boot {
+        self.wheel.next(now, horizon)
+    }
+
+    /// See [`Credential::report`]. `None` when there is no such credential.
+    pub fn report(
+        &mut self,
+        id: CredentialId,
+        generation: u64,
+        proven: bool,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Option<ReportAnswer> {
+        self.step(id, now, effects, |credential, cx| credential.report(generation, proven, cx))
+    }
+
+    /// See [`Credential::refresh`]. `None` when there is no such credential.
+    pub fn refresh(
+        &mut self,
+        id: CredentialId,
+        force: bool,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Option<Result<bool, RefreshRefused>> {
+        self.step(id, now, effects, |credential, cx| credential.refresh(force, cx))
+    }
+
+    /// The credential with this id.
+    #[must_use]
+    pub fn get(&self, id: CredentialId) -> Option<&Credential> {
+        self.credentials.get(id.0 as usize)?.as_ref()
+    }
+
+    /// The credential with this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<CredentialId> {
+        self.names.get(name).copied()
+    }
+
+    /// All credentials.
+    pub fn iter(&self) -> impl Iterator<Item = (CredentialId, &Credential)> {
+        let numbered = (0_u32..).map(CredentialId).zip(&self.credentials);
+        numbered.filter_map(|(id, credential)| Some((id, credential.as_ref()?)))
+    }
+
+    /// Whether any fetch or keep is under way: what a graceful shutdown waits for.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.iter().any(|(_, credential)| credential.is_busy())
+    }
+
+    /// What readers see of a credential.
+    #[must_use]
+    pub fn view(&self, id: CredentialId, now: Now) -> Option<View> {
+        Some(self.get(id)?.view(now))
+    }
+
+    /// The highest attempt number given out.
+    #[must_use]
+    pub fn last_attempt(&self) -> u64 {
+        self.next_attempt
+    }
+
+    /// A credential from its configuration and from what the store knows of it, if anything.
+    #[must_use]
+    pub fn build(
+        spec: Spec,
+        stored: Option<(&Record, Option<Secret>)>,
+        crashed: bool,
+        now: Now,
+    ) -> Credential {
+        match stored {
+            Some((record, token)) => Credential::restore(spec, record, token, crashed, now),
+            None => Credential::new(spec, now),
+        }
+    }
+
+    fn step<T>(
+        &mut self,
+        id: CredentialId,
+        now: Now,
+        effects: &mut Effects,
+        act: impl FnOnce(&mut Credential, &mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let credential = self.credentials.get_mut(id.0 as usize)?.as_mut()?;
+        let mut context = Context {
+            now,
+            effects: &mut self.scratch,
+            next_attempt: &mut self.next_attempt,
+            salt: self.settings.salt,
+            embedded: self.settings.embedded,
+        };
+        let answer = act(credential, &mut context);
+        self.wheel.set(id.0, credential.next_wakeup());
+        effects.extend(self.scratch.drain(..).map(|effect| (id, effect)));
+        Some(answer)
+    }
+}

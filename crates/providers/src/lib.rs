@@ -1,1 +1,74 @@
-//! How each platform is asked for a token and how its answers are read.
+//! How to say it to each platform.
+//!
+//! Pure: a provider turns inputs into a request and an answer into a meaning. It never connects, waits or
+//! remembers; whether and when to ask is decided in the core. One platform a file, golden exchanges beside
+//! it under `fixtures/`. What is deliberately absent: HTTP clients, retries, clocks.
+
+mod baidu;
+mod exchange;
+mod oauth2;
+mod reading;
+mod wechat;
+
+use core::fmt;
+
+use tokenward_core::event::Verdict;
+use tokenward_core::policy::Lead;
+use tokenward_core::secret::Secret;
+use tokenward_core::semantics::{FetchKind, IssueSemantics};
+use tokenward_core::time::Span;
+
+pub use baidu::Baidu;
+pub use exchange::{Answer, Method, Request};
+pub use oauth2::{ClientAuth, OAuth2};
+pub use reading::Reading;
+pub use wechat::{TokenApi, WeChat};
+
+/// One credential's way of talking to its platform.
+pub trait Provider: fmt::Debug + Send + Sync {
+    /// The platform's word in configuration, API and logs.
+    fn platform(&self) -> &'static str;
+
+    /// What a fetch does to the token before it.
+    fn semantics(&self) -> IssueSemantics;
+
+    /// The rules that fit the platform unless the configuration says otherwise.
+    fn defaults(&self) -> Defaults;
+
+    /// What a token belongs to, beside the base URL: names and values, never the secret. A stored token is
+    /// served only while none of this has changed.
+    fn identity(&self) -> Vec<(&'static str, String)>;
+
+    /// The request for a token.
+    fn token_request(&self, base_url: &str, secret: &Secret, kind: FetchKind) -> Request;
+
+    /// What the answer to it means.
+    ///
+    /// # Errors
+    /// There is no token in it; says why and whether one may have been issued all the same.
+    fn read_token(&self, answer: &Answer) -> Reading;
+
+    /// The platform's cheapest call that tells whether a token is alive, if it has one.
+    fn probe_request(&self, base_url: &str, token: &Secret) -> Option<Request>;
+
+    /// Whether this answer to a call says that the call's token was refused.
+    fn complaint(&self, answer: &Answer) -> bool;
+
+    /// What the answer to a probe says about the token.
+    fn read_probe(&self, answer: &Answer) -> Verdict;
+}
+
+/// The rules that fit a platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Defaults {
+    /// How long before its end a token is refreshed.
+    pub lead: Lead,
+    /// How long the old token lives on after an exclusive fetch.
+    pub overlap: Span,
+    /// How far the platform's devices disagree.
+    pub skew: Span,
+    /// How early the platform itself renews.
+    pub renew_window: Span,
+    /// Fetches a day that the platform allows; 0 for no limit.
+    pub per_day: u32,
+}

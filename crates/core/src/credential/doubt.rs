@@ -3,7 +3,7 @@
 //! A report is a claim. Where refreshing harms others it is verified with the platform's cheapest call;
 //! reports that come meanwhile share the answer.
 
-use super::{Context, Credential, Exposure, Phase, Plan};
+use super::{Context, Credential, Exposure, Plan};
 use crate::budget::Cause;
 use crate::effect::{Effect, Happening};
 use crate::event::Verdict;

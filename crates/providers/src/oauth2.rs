@@ -1,0 +1,164 @@
+//! OAuth 2.0 client credentials (RFC 6749 §4.4), for any authorization server.
+//!
+//! Only the errors of RFC 6749 §5.2 in JSON are final; malformed answers, 5xx and bodies for people pass by
+//! themselves. A resource server's refusal is RFC 6750 §3: 401 with `error="invalid_token"`, or 401 alone.
+
+use base64::Engine as _;
+use serde_json::Value;
+use tokenward_core::event::{Outcome, Verdict};
+use tokenward_core::failure::{Failure, FailureKind};
+use tokenward_core::policy::Lead;
+use tokenward_core::secret::Secret;
+use tokenward_core::semantics::{FetchKind, IssueSemantics};
+use tokenward_core::time::Span;
+
+use crate::exchange::{Answer, Request, encode, form};
+use crate::reading::{self, Reading};
+use crate::{Defaults, Provider};
+
+/// A client at an authorization server.
+#[derive(Clone, Debug)]
+pub struct OAuth2 {
+    /// The token endpoint.
+    pub token_url: String,
+    /// The client id.
+    pub client_id: String,
+    /// Where the client's id and secret go.
+    pub client_auth: ClientAuth,
+    /// Space-separated scopes; empty for none.
+    pub scope: String,
+    /// The audience parameter of Auth0 and others; empty for none.
+    pub audience: String,
+    /// Further form parameters.
+    pub extra: Vec<(String, String)>,
+    /// The life of tokens whose answer has no `expires_in`.
+    pub assumed_life: Span,
+}
+
+/// RFC 6749 §2.3.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// `Authorization: Basic`, id and secret form-encoded first.
+    Basic,
+    /// `client_id` and `client_secret` in the body.
+    Body,
+}
+
+impl Provider for OAuth2 {
+    fn platform(&self) -> &'static str {
+        "oauth2"
+    }
+
+    fn semantics(&self) -> IssueSemantics {
+        IssueSemantics::Coexisting
+    }
+
+    fn defaults(&self) -> Defaults {
+        Defaults {
+            lead: Lead::Share,
+            overlap: Span::ZERO,
+            skew: Span::ZERO,
+            renew_window: Span::ZERO,
+            per_day: 0,
+        }
+    }
+
+    fn identity(&self) -> Vec<(&'static str, String)> {
+        let mut identity = vec![
+            ("token_url", self.token_url.clone()),
+            ("client_id", self.client_id.clone()),
+            ("scope", self.scope.clone()),
+            ("audience", self.audience.clone()),
+        ];
+        identity.extend(self.extra.iter().map(|(name, value)| ("extra", format!("{name}={value}"))));
+        identity
+    }
+
+    fn token_request(&self, _base_url: &str, secret: &Secret, _kind: FetchKind) -> Request {
+        let mut pairs = vec![("grant_type", "client_credentials")];
+        if self.client_auth == ClientAuth::Body {
+            pairs.extend([("client_id", self.client_id.as_str()), ("client_secret", secret.expose())]);
+        }
+        if !self.scope.is_empty() {
+            pairs.push(("scope", &self.scope));
+        }
+        if !self.audience.is_empty() {
+            pairs.push(("audience", &self.audience));
+        }
+        pairs.extend(self.extra.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let request =
+            Request::post(self.token_url.clone(), "application/x-www-form-urlencoded", form(&pairs))
+                .header("accept", "application/json");
+        match self.client_auth {
+            ClientAuth::Body => request,
+            ClientAuth::Basic => {
+                let pair = format!("{}:{}", encode(&self.client_id), encode(secret.expose()));
+                let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
+                request.header("authorization", format!("Basic {encoded}"))
+            }
+        }
+    }
+
+    fn read_token(&self, answer: &Answer) -> Reading {
+        if let Some(trouble) = reading::http_trouble(answer) {
+            return Err(trouble);
+        }
+        let Some(body) = answer.json() else {
+            return Err(reading::nonsense(answer, "something that is not JSON"));
+        };
+        if let Some(error) = body.get("error").and_then(Value::as_str) {
+            let message = body.get("error_description").and_then(Value::as_str).unwrap_or_default();
+            let failure = Failure { retry_after: answer.retry_after(), ..self.refusal(error, message) };
+            return Err((failure, Outcome::Refused));
+        }
+        if answer.status >= 400 {
+            return Err(reading::nonsense(answer, "JSON without an RFC 6749 `error`"));
+        }
+        reading::grant(answer, &body, self.assumed_life, Span::hours(24 * 366))
+    }
+
+    fn probe_request(&self, _base_url: &str, _token: &Secret) -> Option<Request> {
+        None
+    }
+
+    fn complaint(&self, answer: &Answer) -> bool {
+        let challenge = answer.header("www-authenticate").unwrap_or_default();
+        answer.status == 401 && (challenge.contains("invalid_token") || !challenge.contains("error="))
+    }
+
+    fn read_probe(&self, _answer: &Answer) -> Verdict {
+        Verdict::Unclear
+    }
+}
+
+impl OAuth2 {
+    fn refusal(&self, error: &str, message: &str) -> Failure {
+        let kind = match error {
+            "invalid_client" => FailureKind::BadSecret,
+            "unauthorized_client" | "access_denied" => FailureKind::NotPermitted,
+            "invalid_request"
+            | "invalid_grant"
+            | "invalid_scope"
+            | "invalid_target"
+            | "unsupported_grant_type" => FailureKind::BadRequest,
+            "slow_down" => FailureKind::RateLimited,
+            _ => FailureKind::PlatformBusy,
+        };
+        let next_step = match error {
+            "invalid_client" => format!(
+                "Check `client_id` ({}), the secret, and `client_auth`: some servers want \"basic\", some \"body\".",
+                self.client_id
+            ),
+            "invalid_scope" => format!("Correct `scope`: the server refuses \"{}\".", self.scope),
+            "invalid_target" => format!("Correct `audience`: the server refuses \"{}\".", self.audience),
+            "unsupported_grant_type" => {
+                "Check `token_url`: this endpoint has no client credentials grant.".to_owned()
+            }
+            "unauthorized_client" => {
+                format!("Allow the client {} the client credentials grant at the server.", self.client_id)
+            }
+            _ => kind.next_step().to_owned(),
+        };
+        Failure { next_step: next_step.into(), ..reading::refused(kind, error, message) }
+    }
+}

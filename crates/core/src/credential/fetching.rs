@@ -77,6 +77,11 @@ impl Credential {
     pub(super) fn begin(&mut self, cx: &mut Context<'_>) {
         let now = cx.now;
         let Plan { at, cause, kind } = self.plan;
+        if self.unkept.is_some() && !self.is_last_resort(cx) {
+            // An intent stored now would fence off the token that waits to be stored.
+            self.wait_for_store(cx);
+            return;
+        }
         if let Err(exhausted) = self.take_budget(cause, kind, now) {
             let wait = exhausted.until - now.boot;
             cx.effects.push(Effect::Tell(Happening::BudgetRefused { wait }));
@@ -90,7 +95,7 @@ impl Credential {
         self.dirty = true;
         let late = if cause == Cause::Planned { now.boot - at } else { Span::ZERO };
         cx.effects.push(Effect::Tell(Happening::FetchBegun { cause, kind, late }));
-        if self.policy.semantics.is_exclusive(kind) {
+        if self.policy.semantics.is_exclusive(kind) && self.unkept.is_none() {
             let mut record = self.record(now);
             record.exposure = Some(self.exposure_with_intent(now));
             cx.effects.push(Effect::Intend { record: Box::new(record) });
@@ -161,14 +166,27 @@ impl Credential {
         if !self.is_running(attempt, Phase::Intending) {
             return;
         }
-        let left = self.usable(cx.now.boot).map_or(Span::ZERO, |held| held.end - cx.now.boot);
-        if cx.embedded && left < LAST_RESORT {
+        if self.is_last_resort(cx) {
             self.send(cx);
         } else {
             let detail = "the intent to fetch a token could not be stored, so nothing was fetched";
             let failure = Failure::new(FailureKind::StoreUnavailable, detail);
             self.fail(failure, Outcome::NotSent, cx);
         }
+    }
+
+    /// Whether an embedded store that fails must not stop a fetch: the life of the token is nearly over.
+    fn is_last_resort(&self, cx: &Context<'_>) -> bool {
+        let left = self.usable(cx.now.boot).map_or(Span::ZERO, |held| held.end - cx.now.boot);
+        cx.embedded && left < LAST_RESORT
+    }
+
+    fn wait_for_store(&mut self, cx: &mut Context<'_>) {
+        self.failures = self.failures.saturating_add(1);
+        let pause = self.policy.backoff(cx.salt, self.name.as_str(), self.failures, true);
+        self.plan.at = cx.now.boot + pause;
+        let detail = "the token before could not be stored yet, so no new one was fetched";
+        self.set_trouble(Failure::new(FailureKind::StoreUnavailable, detail), cx.now.wall);
     }
 
     /// Somebody waits and there is no token: fetch now, unless a failure says when to try again.

@@ -1,0 +1,136 @@
+//! A store in memory, with faults on demand: for tests and for the simulation.
+//!
+//! Clones share one content, so that a test can drop the handle ("crash") and open the content again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokenward_core::name::Name;
+
+use crate::{Applied, Opened, Store, StoreError, Stored, Write};
+
+/// A store in memory.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    content: Arc<Mutex<Content>>,
+    opened: Opened,
+}
+
+/// What the next commits come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Fault {
+    /// They succeed.
+    #[default]
+    None,
+    /// They fail and store nothing.
+    Full,
+    /// They fail because somebody else holds the store.
+    Locked,
+    /// They store everything and then fail, as when the answer to a commit is lost.
+    LostAnswer,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    rows: HashMap<Name, Stored>,
+    epoch: u32,
+    clean: bool,
+    fault: Fault,
+}
+
+impl Memory {
+    /// A new, empty store, opened.
+    #[must_use]
+    pub fn new() -> Memory {
+        let content = Content { clean: true, ..Content::default() };
+        Memory::open(Arc::new(Mutex::new(content)))
+    }
+
+    fn open(content: Arc<Mutex<Content>>) -> Memory {
+        let opened = {
+            let mut guard = content.lock().unwrap_or_else(PoisonError::into_inner);
+            guard.epoch += 1;
+            let crashed = !guard.clean;
+            guard.clean = false;
+            Opened { epoch: guard.epoch, crashed }
+        };
+        Memory { content, opened }
+    }
+
+    /// Opens the same content again, as after a restart.
+    #[must_use]
+    pub fn reopen(&self) -> Memory {
+        Memory::open(Arc::clone(&self.content))
+    }
+
+    /// From now on commits come to this.
+    pub fn set_fault(&self, fault: Fault) {
+        self.lock().fault = fault;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory::new()
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    fn opened(&self) -> Opened {
+        self.opened
+    }
+
+    async fn load(&self, each: &mut (dyn FnMut(Stored) + Send)) -> Result<(), StoreError> {
+        for stored in self.lock().rows.values() {
+            each(stored.clone());
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, writes: &[Write]) -> Result<Vec<Applied>, StoreError> {
+        let mut content = self.lock();
+        match content.fault {
+            Fault::Full => return Err(StoreError::Full),
+            Fault::Locked => return Err(StoreError::Locked),
+            Fault::None | Fault::LostAnswer => {}
+        }
+        let applied = writes.iter().map(|write| content.apply(write)).collect();
+        if content.fault == Fault::LostAnswer {
+            return Err(StoreError::Failed("the answer to the commit was lost".to_owned()));
+        }
+        Ok(applied)
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.lock().clean = true;
+        Ok(())
+    }
+}
+
+impl Content {
+    fn apply(&mut self, write: &Write) -> Applied {
+        let (record, token) = match write {
+            Write::Intend(record) | Write::Note(record) => (record, None),
+            Write::Keep(record, token) => (record, Some(token.clone())),
+            Write::Forget(name) => {
+                self.rows.remove(name);
+                return Applied::Stored;
+            }
+        };
+        let before = self.rows.get(&record.name);
+        if before.is_some_and(|before| !write.passes(before.record.attempt)) {
+            return Applied::Superseded;
+        }
+        let token = token.or_else(|| before.and_then(|before| before.token.clone()));
+        // A record without a token says that there is none to keep.
+        let token = token.filter(|_| record.token.is_some());
+        self.rows.insert(record.name.clone(), Stored { record: record.clone(), token });
+        Applied::Stored
+    }
+}

@@ -1,0 +1,219 @@
+//! The SQL store: SQLite in WAL mode with full durability, one writer connection, one commit a batch.
+//!
+//! The statements are plain enough for PostgreSQL too. After a failed commit the connection is thrown away
+//! and made anew: what state a full disk or a lock left it in is not worth knowing.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::AnyConnection;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{Connection as _, Row as _};
+use tokio::sync::Mutex;
+
+use crate::row::{self, COLUMNS};
+use crate::{Applied, Opened, Store, StoreError, Stored, Write};
+
+/// A store in an SQL database.
+pub struct Sql {
+    path: PathBuf,
+    connection: Mutex<State>,
+    opened: Opened,
+}
+
+enum State {
+    Open(AnyConnection),
+    /// The last commit failed; the next one connects anew.
+    Broken,
+    Closed,
+}
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+static STATEMENTS: LazyLock<Statements> = LazyLock::new(Statements::new);
+
+/// How long a write waits for somebody else's lock.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+impl Sql {
+    /// Opens the SQLite database at `path`, making or migrating it.
+    ///
+    /// # Errors
+    /// It cannot be opened, or a newer version wrote it.
+    pub async fn open(path: &Path) -> Result<Sql, StoreError> {
+        sqlx::any::install_default_drivers();
+        let mut connection = connect(path).await?;
+        migrate(&mut connection).await?;
+        let opened = begin_run(&mut connection).await?;
+        Ok(Sql { path: path.to_owned(), connection: Mutex::new(State::Open(connection)), opened })
+    }
+
+    /// Lets the database grow to so many pages only, until the connection is made anew: what a full disk
+    /// looks like, for tests.
+    ///
+    /// # Errors
+    /// The store is closed or fails.
+    #[doc(hidden)]
+    pub async fn limit_pages(&self, pages: u32) -> Result<(), StoreError> {
+        let mut state = self.connection.lock().await;
+        let State::Open(connection) = &mut *state else { return Err(StoreError::Closed) };
+        let pragma = format!("PRAGMA max_page_count = {pages}");
+        sqlx::query(sqlx::AssertSqlSafe(pragma)).execute(connection).await.map_err(sort)?;
+        Ok(())
+    }
+}
+
+async fn connect(path: &Path) -> Result<AnyConnection, StoreError> {
+    let text =
+        path.to_str().ok_or_else(|| StoreError::Failed("the path of the store is not UTF-8".to_owned()))?;
+    let escaped = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let url = format!("sqlite://{escaped}?mode=rwc");
+    let mut connection = AnyConnection::connect(&url).await.map_err(sort)?;
+    let lock_wait = format!("PRAGMA busy_timeout = {}", LOCK_WAIT.as_millis());
+    for pragma in [lock_wait.as_str(), "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"] {
+        sqlx::query(sqlx::AssertSqlSafe(pragma.to_owned())).execute(&mut connection).await.map_err(sort)?;
+    }
+    Ok(connection)
+}
+
+async fn migrate(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    match MIGRATIONS.run(connection).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(found)) if found > known => Err(StoreError::TooNew { found, known }),
+        Err(MigrateError::Execute(error)) => Err(sort(error)),
+        Err(error) => Err(StoreError::Failed(error.to_string())),
+    }
+}
+
+/// Counts this run and finds out how the last one ended.
+async fn begin_run(connection: &mut AnyConnection) -> Result<Opened, StoreError> {
+    let row = sqlx::query("SELECT epoch, clean FROM run WHERE id = 1").fetch_one(&mut *connection).await;
+    let row = row.map_err(sort)?;
+    let epoch: i64 = row.try_get("epoch").map_err(sort)?;
+    let clean: i64 = row.try_get("clean").map_err(sort)?;
+    let epoch =
+        u32::try_from(epoch + 1).map_err(|_| StoreError::Failed(format!("the run is numbered {epoch}")))?;
+    sqlx::query("UPDATE run SET epoch = $1, clean = 0 WHERE id = 1")
+        .bind(i64::from(epoch))
+        .execute(connection)
+        .await
+        .map_err(sort)?;
+    Ok(Opened { epoch, crashed: clean == 0 })
+}
+
+#[async_trait]
+impl Store for Sql {
+    fn opened(&self) -> Opened {
+        self.opened
+    }
+
+    async fn load(&self, each: &mut (dyn FnMut(Stored) + Send)) -> Result<(), StoreError> {
+        use futures_util::TryStreamExt as _;
+        // A connection of its own, so that reading many rows never delays a commit.
+        let mut connection = connect(&self.path).await?;
+        let mut rows = sqlx::query("SELECT * FROM credential").fetch(&mut connection);
+        while let Some(row) = rows.try_next().await.map_err(sort)? {
+            each(row::read(&row)?);
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, writes: &[Write]) -> Result<Vec<Applied>, StoreError> {
+        let mut state = self.connection.lock().await;
+        if matches!(*state, State::Broken) {
+            *state = State::Open(connect(&self.path).await?);
+        }
+        let State::Open(connection) = &mut *state else { return Err(StoreError::Closed) };
+        let outcome = commit(connection, writes).await;
+        if outcome.is_err() {
+            *state = State::Broken;
+        }
+        outcome
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        let mut state = self.connection.lock().await;
+        let before = std::mem::replace(&mut *state, State::Closed);
+        let mut connection = match before {
+            State::Open(connection) => connection,
+            State::Broken => connect(&self.path).await?,
+            State::Closed => return Ok(()),
+        };
+        sqlx::query("UPDATE run SET clean = 1 WHERE id = 1").execute(&mut connection).await.map_err(sort)?;
+        connection.close().await.map_err(sort)
+    }
+}
+
+async fn commit(connection: &mut AnyConnection, writes: &[Write]) -> Result<Vec<Applied>, StoreError> {
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(sort)?;
+    let mut applied = Vec::with_capacity(writes.len());
+    for write in writes {
+        applied.push(apply(connection, write).await?);
+    }
+    sqlx::query("COMMIT").execute(&mut *connection).await.map_err(sort)?;
+    Ok(applied)
+}
+
+async fn apply(connection: &mut AnyConnection, write: &Write) -> Result<Applied, StoreError> {
+    let query = match write {
+        Write::Intend(record) => row::bind(sqlx::query(STATEMENTS.intend.as_str()), record),
+        Write::Note(record) => row::bind(sqlx::query(STATEMENTS.note.as_str()), record),
+        Write::Keep(record, token) => {
+            row::bind(sqlx::query(STATEMENTS.keep.as_str()), record).bind(token.clone())
+        }
+        Write::Forget(name) => {
+            sqlx::query("DELETE FROM credential WHERE name = $1").bind(name.as_str().to_owned())
+        }
+    };
+    let done = query.execute(connection).await.map_err(sort)?;
+    let stored = done.rows_affected() > 0 || matches!(write, Write::Forget(_));
+    Ok(if stored { Applied::Stored } else { Applied::Superseded })
+}
+
+/// The fenced upserts, put together from the list of columns.
+struct Statements {
+    intend: String,
+    note: String,
+    keep: String,
+}
+
+impl Statements {
+    fn new() -> Statements {
+        // A record without a token takes the stored one away, any other leaves it.
+        let stays = "token = CASE WHEN excluded.generation IS NULL THEN NULL ELSE credential.token END";
+        Statements {
+            intend: upsert(None, stays, "<"),
+            note: upsert(None, stays, "<="),
+            keep: upsert(Some("token"), "token = excluded.token", "<="),
+        }
+    }
+}
+
+fn upsert(last_column: Option<&str>, token: &str, fence: &str) -> String {
+    let columns: Vec<&str> = COLUMNS.into_iter().chain(last_column).collect();
+    let places: Vec<String> = (1..=columns.len()).map(|place| format!("${place}")).collect();
+    let updates: Vec<String> =
+        COLUMNS.iter().skip(1).map(|column| format!("{column} = excluded.{column}")).collect();
+    format!(
+        "INSERT INTO credential ({}) VALUES ({}) ON CONFLICT (name) DO UPDATE SET {}, {token} \
+         WHERE credential.attempt {fence} excluded.attempt",
+        columns.join(", "),
+        places.join(", "),
+        updates.join(", "),
+    )
+}
+
+fn sort(error: sqlx::Error) -> StoreError {
+    if let sqlx::Error::Database(database) = &error {
+        // SQLite's extended result codes carry the primary code in their lowest byte.
+        match database.code().and_then(|code| code.parse::<i64>().ok()).map(|code| code & 0xff) {
+            Some(5 | 6) => return StoreError::Locked,
+            Some(13) => return StoreError::Full,
+            _ => {}
+        }
+    }
+    StoreError::Failed(error.to_string())
+}

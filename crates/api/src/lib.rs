@@ -1,1 +1,14 @@
-//! The wire types, error codes and paths of the HTTP API.
+//! The HTTP API's wire types, error codes and paths: a promise to clients.
+//!
+//! Depends on nothing of ours, so that a client can be built on it alone. Times are RFC 3339 in UTC, spans
+//! whole seconds. Fields may be added; none is renamed or removed.
+
+mod credential;
+mod error;
+mod token;
+
+pub mod path;
+
+pub use credential::{Budget, CredentialList, CredentialStatus, ForeignRefreshes, LastFailure};
+pub use error::{ErrorCode, PlatformError, Problem};
+pub use token::{RefreshRequest, ReportRequest, Token};

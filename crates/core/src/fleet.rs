@@ -2,7 +2,7 @@
 //!
 //! Nothing is decided here: the fleet finds the credential, hands it the time, and remembers its alarm.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::credential::{Context, Credential, RefreshRefused, ReportAnswer, Spec};
 use crate::effect::Effect;
@@ -38,7 +38,8 @@ pub struct Fleet {
     settings: Settings,
     next_attempt: u64,
     scratch: Vec<Effect>,
-    due: Vec<u32>,
+    /// Alarms that have rung and are not answered yet.
+    due: VecDeque<u32>,
 }
 
 /// Effects with the credential they are for.
@@ -55,7 +56,7 @@ impl Fleet {
             settings,
             next_attempt: u64::from(settings.epoch) << 32,
             scratch: Vec::new(),
-            due: Vec::new(),
+            due: VecDeque::new(),
         }
     }
 
@@ -77,20 +78,20 @@ impl Fleet {
         self.step(id, now, effects, |credential, cx| credential.handle(event, cx));
     }
 
-    /// Lets time do its work: hands a tick to every credential whose moment has come.
-    pub fn poll(&mut self, now: Now, effects: &mut Effects) {
-        let mut due = core::mem::take(&mut self.due);
-        self.wheel.ring(now.boot, &mut due);
-        for index in due.drain(..) {
+    /// Lets time do its work: hands a tick to credentials whose moment has come, `limit` of them at most,
+    /// earliest first. The rest stay due, so that a crowd never begins more fetches than can be carried out.
+    pub fn poll(&mut self, now: Now, limit: usize, effects: &mut Effects) {
+        self.wheel.ring(now.boot, &mut self.due);
+        for _ in 0..limit {
+            let Some(index) = self.due.pop_front() else { break };
             self.handle(CredentialId(index), Event::Tick, now, effects);
         }
-        self.due = due;
     }
 
-    /// When to call `poll` next: the earliest alarm before `horizon`, else `horizon`.
+    /// When to call `poll` next: now if some are due, else the earliest alarm before `horizon`, else `horizon`.
     #[must_use]
     pub fn next_wakeup(&self, now: Boot, horizon: Boot) -> Boot {
-        self.wheel.next(now, horizon)
+        if self.due.is_empty() { self.wheel.next(now, horizon) } else { now }
     }
 
     /// See [`Credential::report`]. `None` when there is no such credential.

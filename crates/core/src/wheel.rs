@@ -3,6 +3,8 @@
 //! Slots are one second wide; an alarm further away than one turn waits in its slot for another turn. Twelve
 //! to sixteen bytes an alarm: its moment and its neighbours in the slot's list.
 
+use std::collections::VecDeque;
+
 use crate::time::Boot;
 
 const SLOTS: i64 = 16_384;
@@ -79,28 +81,26 @@ impl Wheel {
     }
 
     /// Takes out every alarm that is due, earliest first.
-    pub(crate) fn ring(&mut self, now: Boot, due: &mut Vec<u32>) {
+    pub(crate) fn ring(&mut self, now: Boot, due: &mut VecDeque<u32>) {
         let target = now.0.div_euclid(SLOT_MS);
-        let from = due.len();
         let first = self.hand.max(target.saturating_sub(SLOTS - 1)).min(target);
+        let mut rung = Vec::new();
         for second in first..=target {
-            self.ring_slot(second, now, due);
+            self.ring_slot(second, now, &mut rung);
         }
         self.hand = self.hand.max(target);
-        if let Some(rung) = due.get_mut(from..) {
-            rung.sort_by_key(|index| self.alarms.get(*index as usize).map_or(Boot::NEVER, |alarm| alarm.at));
-        }
-        let rung: Vec<u32> = due.iter().skip(from).copied().collect();
-        for index in rung {
+        rung.sort_unstable();
+        for (_, index) in rung {
             self.unlink(index);
+            due.push_back(index);
         }
     }
 
-    fn ring_slot(&mut self, second: i64, now: Boot, due: &mut Vec<u32>) {
+    fn ring_slot(&mut self, second: i64, now: Boot, rung: &mut Vec<(Boot, u32)>) {
         let mut index = self.heads.get(slot_of(second)).copied().unwrap_or(NONE);
         while let Some(alarm) = self.alarms.get(index as usize) {
             if alarm.at <= now {
-                due.push(index);
+                rung.push((alarm.at, index));
             }
             index = alarm.next;
         }
@@ -130,9 +130,9 @@ mod tests {
     use super::*;
 
     fn ring(wheel: &mut Wheel, now: i64) -> Vec<u32> {
-        let mut due = Vec::new();
+        let mut due = VecDeque::new();
         wheel.ring(Boot(now), &mut due);
-        due
+        due.into()
     }
 
     #[test]

@@ -285,8 +285,7 @@ mod faults {
 
     async fn meddle(path: &std::path::Path, sql: &'static str) {
         use sqlx::Connection as _;
-        let mut other =
-            sqlx::AnyConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+        let mut other = sqlx::AnyConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
         sqlx::query(sql).execute(&mut other).await.unwrap();
     }
 }

@@ -228,7 +228,7 @@ impl Bench {
 
     fn poll(&mut self) {
         let mut effects = Effects::new();
-        self.fleet.poll(self.now, &mut effects);
+        self.fleet.poll(self.now, 100, &mut effects);
         self.carry_out(effects);
     }
 

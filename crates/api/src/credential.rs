@@ -1,0 +1,97 @@
+//! What can be seen of a credential. Never its token, never its secret.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::error::PlatformError;
+
+/// One credential's standing.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+pub struct CredentialStatus {
+    /// Its name.
+    #[schema(example = "shop")]
+    pub name: String,
+    /// The vendor whose API is called.
+    #[schema(example = "wechat")]
+    pub platform: String,
+    /// `pending`, `live`, `retrying`, `contested`, `blocked` or `expired`.
+    #[schema(example = "live")]
+    pub state: String,
+    /// Whether a token can be had now.
+    pub usable: bool,
+    /// The generation of the current token; 0 before the first.
+    pub generation: u64,
+    /// When the current token was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_at: Option<String>,
+    /// The true end of the current token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    /// When the next refresh is planned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_refresh_at: Option<String>,
+    /// Whether a fetch is running.
+    pub refreshing: bool,
+    /// The last failure, if nothing has succeeded since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<LastFailure>,
+    /// Foreign refreshes: our token died long before its end without our doing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub foreign_refreshes: Option<ForeignRefreshes>,
+    /// Fetches today.
+    pub budget: Budget,
+    /// How often the token was handed out since the server was started.
+    pub reads: u64,
+}
+
+/// A page of credentials.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+pub struct CredentialList {
+    /// In the order of their names.
+    pub credentials: Vec<CredentialStatus>,
+    /// What to pass as `after` for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Why the last attempt failed.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+pub struct LastFailure {
+    /// The stable name of the failure.
+    #[schema(example = "ip_not_allowed")]
+    pub code: String,
+    /// What happened.
+    pub detail: String,
+    /// What a person can do.
+    pub next_step: String,
+    /// When.
+    pub at: String,
+    /// How many attempts failed in a row.
+    pub attempts: u32,
+    /// The platform's own words, when it was the platform that refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<PlatformError>,
+}
+
+/// Somebody else fetches tokens for the same app.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+pub struct ForeignRefreshes {
+    /// How often today (UTC+8).
+    pub times_today: u32,
+    /// When it was last seen.
+    pub last_at: String,
+    /// One sentence for people.
+    pub detail: String,
+    /// What a person can do.
+    pub next_step: String,
+}
+
+/// Fetches on the platform's current day (UTC+8).
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+pub struct Budget {
+    /// How many were used.
+    pub used_today: u32,
+    /// How many are left; absent where the platform sets no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_today: Option<u32>,
+}

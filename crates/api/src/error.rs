@@ -1,0 +1,165 @@
+//! Errors on the wire: RFC 9457 problem details with a stable code and a next step.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A problem, as `application/problem+json`.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+pub struct Problem {
+    /// `https://tokenward.dev/problems/CODE`: a name, not necessarily a page.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The problem in a few words, the same for every occurrence.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened here.
+    pub detail: String,
+    /// The stable name of the problem.
+    pub code: String,
+    /// What to do about it.
+    pub next_step: String,
+    /// The platform's own words, when it was the platform that refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<PlatformError>,
+}
+
+/// A platform's refusal in its own terms.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+pub struct PlatformError {
+    /// The platform's code: a number where the platform uses numbers.
+    #[schema(value_type = Object)]
+    pub errcode: serde_json::Value,
+    /// The platform's message.
+    pub errmsg: String,
+}
+
+impl PlatformError {
+    /// From the platform's code as text: numbers become numbers again.
+    #[must_use]
+    pub fn new(code: &str, message: &str) -> PlatformError {
+        let errcode = code.parse::<i64>().map_or_else(|_| code.into(), serde_json::Value::from);
+        PlatformError { errcode, errmsg: message.to_owned() }
+    }
+}
+
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, $title:literal, $next_step:literal;)+) => {
+        /// Problems of our own making. Failures of a platform keep their own codes beside these.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ErrorCode { $($(#[$doc])* $name,)+ }
+
+        impl ErrorCode {
+            /// All of them.
+            pub const ALL: &'static [ErrorCode] = &[$(ErrorCode::$name,)+];
+
+            /// The stable name.
+            #[must_use]
+            pub fn as_str(self) -> &'static str { match self { $(ErrorCode::$name => $code,)+ } }
+
+            /// The HTTP status that goes with it.
+            #[must_use]
+            pub fn status(self) -> u16 { match self { $(ErrorCode::$name => $status,)+ } }
+
+            /// The problem in a few words.
+            #[must_use]
+            pub fn title(self) -> &'static str { match self { $(ErrorCode::$name => $title,)+ } }
+
+            /// What to do, in general.
+            #[must_use]
+            pub fn next_step(self) -> &'static str { match self { $(ErrorCode::$name => $next_step,)+ } }
+        }
+    };
+}
+
+error_codes! {
+    /// The request cannot be understood.
+    Malformed = "malformed", 400, "The request cannot be understood",
+        "Correct the request; /openapi.json describes every call.";
+    /// There is no key, or nobody has it.
+    Unauthorized = "unauthorized", 401, "No client key, or an unknown one",
+        "Send `Authorization: Bearer CLIENT_KEY` with a key that stands in [clients] of the configuration.";
+    /// The client may not do this.
+    Forbidden = "forbidden", 403, "This client may not do this",
+        "Add the right to `may` of this client in the configuration, or use another client's key.";
+    /// There is no such credential, or the client may not see it.
+    NoSuchCredential = "no_such_credential", 404, "No such credential",
+        "Check the name; the client sees only what its `credentials` in the configuration match.";
+    /// There is no such path.
+    NoSuchPath = "no_such_path", 404, "No such path", "Check the path; /openapi.json lists all of them.";
+    /// The path exists, the method does not.
+    MethodNotAllowed = "method_not_allowed", 405, "Method not allowed",
+        "Use a method that /openapi.json lists for this path.";
+    /// It would break what holders were told.
+    WouldBreakPromise = "would_break_told_life", 409, "Holders rely on the current token",
+        "Wait for the planned refresh, or send {\"force\":true} if the current token must go.";
+    /// The body is too large.
+    TooLarge = "too_large", 413, "The request is too large", "Send a body of at most 64 KiB.";
+    /// The budget allows no more now.
+    Limited = "limited", 429, "The budget allows no fetch now", "Try again after the time in Retry-After.";
+    /// There is no usable token now.
+    NoUsableToken = "no_usable_token", 503, "There is no usable token now",
+        "Try again after the time in Retry-After; `tokenward status NAME` says what is wrong.";
+    /// The server is shutting down.
+    ShuttingDown = "shutting_down", 503, "The server is shutting down", "Try again on another connection.";
+    /// No token came in time.
+    TimedOut = "timed_out", 504, "No token came in time",
+        "Try again; `tokenward status NAME` says what the platform is doing.";
+    /// Something is wrong in Tokenward itself.
+    Internal = "internal", 500, "Something is wrong in Tokenward itself",
+        "Report it with the log line of this moment.";
+}
+
+impl ErrorCode {
+    /// A problem of this kind.
+    #[must_use]
+    pub fn problem(self, detail: impl Into<String>) -> Problem {
+        Problem {
+            kind: Problem::kind(self.as_str()),
+            title: self.title().to_owned(),
+            status: self.status(),
+            detail: detail.into(),
+            code: self.as_str().to_owned(),
+            next_step: self.next_step().to_owned(),
+            platform: None,
+        }
+    }
+}
+
+impl Problem {
+    /// The `type` of problems with this code.
+    #[must_use]
+    pub fn kind(code: &str) -> String {
+        format!("https://tokenward.dev/problems/{code}")
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.title, self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique() {
+        let mut codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), ErrorCode::ALL.len());
+    }
+
+    #[test]
+    fn a_platforms_number_stays_a_number() {
+        let json = serde_json::to_string(&PlatformError::new("40164", "invalid ip")).unwrap();
+        assert_eq!(json, r#"{"errcode":40164,"errmsg":"invalid ip"}"#);
+        assert_eq!(PlatformError::new("invalid_client", "").errcode, "invalid_client");
+    }
+}

@@ -1,0 +1,36 @@
+//! The paths of the API.
+
+/// All credentials the client may see.
+pub const CREDENTIALS: &str = "/v1/credentials";
+/// Liveness.
+pub const HEALTHZ: &str = "/healthz";
+/// Readiness.
+pub const READYZ: &str = "/readyz";
+/// The API's own description.
+pub const OPENAPI: &str = "/openapi.json";
+/// Prometheus metrics.
+pub const METRICS: &str = "/metrics";
+
+/// One credential.
+#[must_use]
+pub fn credential(name: &str) -> String {
+    format!("{CREDENTIALS}/{name}")
+}
+
+/// A credential's token.
+#[must_use]
+pub fn token(name: &str) -> String {
+    format!("{CREDENTIALS}/{name}/token")
+}
+
+/// Where a refused token is reported.
+#[must_use]
+pub fn report(name: &str) -> String {
+    format!("{CREDENTIALS}/{name}/report")
+}
+
+/// Where a refresh is asked for.
+#[must_use]
+pub fn refresh(name: &str) -> String {
+    format!("{CREDENTIALS}/{name}/refresh")
+}

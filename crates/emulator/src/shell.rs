@@ -1,0 +1,128 @@
+//! Connections: reads requests, lets the machine decide, and does to the connection what it decided.
+//!
+//! Invariants: no decision is made here; connections and bodies are bounded; nothing is logged.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use crate::control::Control;
+use crate::cut_body::CutBody;
+use crate::outcome::{Delivery, Outcome};
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::socket::{ResetSwitch, Socket};
+
+/// More connections than this are refused by closing them.
+const CONNECTIONS: usize = 10_000;
+const BODY_BYTES: usize = 10 * 1024 * 1024;
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+type Answered = Result<http::Response<BoxBody<Bytes, io::Error>>, io::Error>;
+
+/// Serves until `stopped` resolves, which it also does when its sender is dropped.
+pub(crate) async fn serve(listener: TcpListener, control: Control, mut stopped: oneshot::Receiver<()>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = &mut stopped => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) if connections.len() < CONNECTIONS => {
+                    connections.spawn(serve_connection(stream, peer.ip().to_canonical(), control.clone()));
+                }
+                Ok(_) => {}
+                // Out of file descriptors, most likely: the end of a connection will help.
+                Err(_) if !connections.is_empty() => drop(connections.join_next().await),
+                Err(_) => tokio::task::yield_now().await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    connections.shutdown().await;
+}
+
+async fn serve_connection(stream: TcpStream, peer: IpAddr, control: Control) {
+    // Small answers must not wait for each other; a socket that cannot be told so still works.
+    let _ = stream.set_nodelay(true);
+    let (socket, reset) = Socket::new(stream);
+    let service = service_fn(|request| answer(request, peer, &control, &reset));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(socket), service);
+    // Connections end in errors by design here, and the client sees what it needs to see.
+    let _ = connection.await;
+}
+
+/// An error ends the connection without an answer.
+async fn answer(
+    request: http::Request<Incoming>,
+    peer: IpAddr,
+    control: &Control,
+    reset: &ResetSwitch,
+) -> Answered {
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, BODY_BYTES).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let text = format!("a request body may have {BODY_BYTES} bytes at most");
+            return Ok(response(Reply::own_error(StatusCode::PAYLOAD_TOO_LARGE, &text)));
+        }
+        Err(error) => return Err(io::Error::other(error)),
+    };
+    let request = Request {
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        headers: head.headers,
+        body,
+        peer,
+    };
+    let Outcome { delay, delivery } = control.with(|machine, wall| machine.handle(wall, &request));
+    if !delay.is_zero() {
+        // The one wait for time in this crate: being slow is what was asked for.
+        tokio::time::sleep(delay).await;
+    }
+    match delivery {
+        Delivery::Whole(reply) => Ok(response(reply)),
+        Delivery::Cut(reply) => Ok(cut_response(reply)),
+        Delivery::Reset => {
+            reset.pull();
+            Err(io::Error::from(io::ErrorKind::ConnectionReset))
+        }
+    }
+}
+
+fn response(reply: Reply) -> http::Response<BoxBody<Bytes, io::Error>> {
+    let body = Full::new(reply.body).map_err(|never: Infallible| match never {}).boxed();
+    with_head(reply.status, reply.headers, body)
+}
+
+fn cut_response(reply: Reply) -> http::Response<BoxBody<Bytes, io::Error>> {
+    with_head(reply.status, reply.headers, CutBody::half_of(reply.body).boxed())
+}
+
+fn with_head(
+    status: StatusCode,
+    headers: http::HeaderMap,
+    body: BoxBody<Bytes, io::Error>,
+) -> http::Response<BoxBody<Bytes, io::Error>> {
+    let mut response = http::Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}

@@ -1,0 +1,131 @@
+//! `[clients.*]`: who may ask, for what, and with which key.
+
+use globset::{GlobBuilder, GlobMatcher};
+use tokenward_core::name::Name;
+use tokenward_vault::SecretSource;
+
+use super::CredentialConfig;
+use super::reader::{Placed, Reader, Section};
+
+/// `[clients.NAME]`
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// The client's name.
+    pub name: Name,
+    /// Its key.
+    pub key: SecretSource,
+    /// The credentials it may see.
+    pub credentials: Vec<GlobMatcher>,
+    /// What it may do with them.
+    pub may: Vec<Right>,
+    span: std::ops::Range<usize>,
+}
+
+/// What a client may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Right {
+    /// Get tokens.
+    Token,
+    /// Report refused tokens.
+    Report,
+    /// Call the platform through the gateway.
+    Call,
+    /// Everything an operator does.
+    Admin,
+}
+
+impl Right {
+    /// All rights.
+    pub const ALL: [Right; 4] = [Right::Token, Right::Report, Right::Call, Right::Admin];
+
+    /// Its word in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Right::Token => "token",
+            Right::Report => "report",
+            Right::Call => "call",
+            Right::Admin => "admin",
+        }
+    }
+}
+
+const KNOWN: [&str; 3] = ["key", "credentials", "may"];
+const LATER: [&str; 4] = ["from", "rate", "paths", "sdk_lead"];
+
+impl ClientConfig {
+    pub(super) fn read(name: &Placed<Name>, mut section: Section<'_>, reader: &mut Reader) -> Option<ClientConfig> {
+        let keys = section.secrets("key", true, reader);
+        if let Some(second) = keys.get(1) {
+            reader.error(second.span.clone(), "a client has one key", "Make a client of its own for the second key.");
+        }
+        let credentials = read_globs(&mut section, &name.value, reader);
+        let may = read_rights(&mut section, reader);
+        section.later(&LATER, reader);
+        section.finish(&KNOWN, reader);
+        let key = keys.into_iter().next()?.value;
+        Some(ClientConfig { name: name.value.clone(), key, credentials, may, span: name.span.clone() })
+    }
+
+    /// Whether the client may see this credential.
+    #[must_use]
+    pub fn sees(&self, credential: &str) -> bool {
+        self.credentials.iter().any(|glob| glob.is_match(credential))
+    }
+}
+
+fn read_globs(section: &mut Section<'_>, client: &Name, reader: &mut Reader) -> Vec<GlobMatcher> {
+    let Some(texts) = section.strings("credentials", reader) else {
+        reader.error(
+            section.span.clone(),
+            format!("the client {client} may see no credential"),
+            "Add credentials = [\"shop\"], or [\"*\"] for all.",
+        );
+        return Vec::new();
+    };
+    let mut globs = Vec::new();
+    for text in texts {
+        match GlobBuilder::new(&text.value).literal_separator(false).build() {
+            Ok(glob) => globs.push(glob.compile_matcher()),
+            Err(error) => reader.error(
+                text.span,
+                format!("{:?} is not a pattern: {}", text.value, error.kind()),
+                "Write a name, or a pattern like \"baidu-*\".",
+            ),
+        }
+    }
+    globs
+}
+
+fn read_rights(section: &mut Section<'_>, reader: &mut Reader) -> Vec<Right> {
+    let Some(words) = section.strings("may", reader) else {
+        return vec![Right::Token, Right::Report, Right::Call];
+    };
+    let mut rights = Vec::new();
+    for word in words {
+        match Right::ALL.into_iter().find(|right| right.as_str() == word.value) {
+            Some(right) => rights.push(right),
+            None => reader.error(
+                word.span,
+                format!("{:?} is not a right", word.value),
+                "The rights are \"token\", \"report\", \"call\" and \"admin\".",
+            ),
+        }
+    }
+    rights
+}
+
+/// Patterns that match nothing are most likely misspelt.
+pub(super) fn check_together(clients: &[ClientConfig], credentials: &[CredentialConfig], reader: &mut Reader) {
+    for client in clients {
+        for glob in &client.credentials {
+            if !credentials.iter().any(|credential| glob.is_match(credential.name.as_str())) {
+                reader.warn(
+                    client.span.clone(),
+                    format!("{:?} of the client {} matches no credential", glob.glob().glob(), client.name),
+                    "Check its spelling against the names of [credentials].",
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! `[egress]`: the way out, for fetches and for the gateway alike. Proxy variables of the environment are
+//! ignored, so that what stands here is the whole truth.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use super::reader::{Reader, Section};
+
+/// `[egress]`
+#[derive(Clone, Debug, Default)]
+pub struct EgressConfig {
+    /// An HTTP proxy.
+    pub proxy: Option<String>,
+    /// The local address to call from.
+    pub bind: Option<IpAddr>,
+    /// Further certificate authorities, as PEM.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl EgressConfig {
+    pub(super) fn read(mut section: Section<'_>, reader: &mut Reader) -> EgressConfig {
+        let proxy = section.string("proxy", reader).and_then(|proxy| match reqwest::Url::parse(&proxy.value) {
+            Ok(url) if url.scheme() == "http" && url.has_host() => Some(proxy.value),
+            _ => {
+                let message = "`egress.proxy` is not the URL of an HTTP proxy";
+                reader.error(proxy.span, message, "Write \"http://10.0.0.5:3128\".");
+                None
+            }
+        });
+        let bind = section.string("bind", reader).and_then(|bind| match bind.value.parse() {
+            Ok(address) => Some(address),
+            Err(_) => {
+                let message = format!("`egress.bind` is {:?}, not an IP address", bind.value);
+                reader.error(bind.span, message, "Write an address of this machine, like \"10.0.0.9\".");
+                None
+            }
+        });
+        let ca_file = section.string("ca_file", reader);
+        let ca_file = ca_file.map(|file| super::resolve(&reader.folder, &file.value));
+        section.later(&["allow_private"], reader);
+        section.finish(&["proxy", "bind", "ca_file"], reader);
+        EgressConfig { proxy, bind, ca_file }
+    }
+}

@@ -1,0 +1,95 @@
+//! `tokenward.toml`: from text to a configuration that is known to make sense.
+//!
+//! Invariants: every key is either understood or an error; every error points at file, line and column and
+//! says how to mend it; no secret stands in a [`Config`], only references to secrets, and none is ever shown.
+
+mod client;
+mod credential;
+mod diagnostic;
+mod egress;
+mod reader;
+mod server;
+mod span_text;
+
+use std::path::{Path, PathBuf};
+
+pub use client::{ClientConfig, Right};
+pub use credential::CredentialConfig;
+pub use diagnostic::{ConfigError, Finding};
+pub use egress::EgressConfig;
+pub use server::ServerConfig;
+pub use span_text::parse_span;
+
+use reader::{Reader, Section};
+
+/// A configuration that makes sense.
+#[derive(Debug)]
+pub struct Config {
+    /// `[server]`
+    pub server: ServerConfig,
+    /// `[egress]`
+    pub egress: EgressConfig,
+    /// `[clients.*]`
+    pub clients: Vec<ClientConfig>,
+    /// `[credentials.*]`
+    pub credentials: Vec<CredentialConfig>,
+    /// What makes sense and is still worth a word.
+    pub warnings: Vec<Finding>,
+}
+
+/// Sections and keys of the contract that a later version brings; to accept them silently would be a lie.
+const LATER_SECTIONS: [&str; 3] = ["facade", "callback", "alerts"];
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or something in it is wrong: all of it is reported at once.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
+        Config::parse(&text, path)
+    }
+
+    /// Reads a configuration text. `path` is what errors call it; relative paths in it start from its folder.
+    ///
+    /// # Errors
+    /// Something in it is wrong: all of it is reported at once.
+    pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        let mut reader = Reader::new(folder);
+        let document = match toml::de::DeTable::parse(text) {
+            Ok(document) => document,
+            Err(error) => {
+                let span = error.span().unwrap_or_default();
+                let fix = "Correct the TOML; strings need quotes, tables need [brackets].";
+                reader.error(span, error.message().to_owned(), fix);
+                return Err(reader.into_error(text, path));
+            }
+        };
+        let mut root = Section::new("", document.get_ref(), document.span());
+        let server = ServerConfig::read(root.section("server", &mut reader), &mut reader);
+        let egress = EgressConfig::read(root.section("egress", &mut reader), &mut reader);
+        let mut credentials = Vec::new();
+        for (name, section) in root.named_sections("credentials", &mut reader) {
+            credentials.extend(CredentialConfig::read(&name, section, &mut reader));
+        }
+        credential::check_together(&credentials, &mut reader);
+        let mut clients = Vec::new();
+        for (name, section) in root.named_sections("clients", &mut reader) {
+            clients.extend(ClientConfig::read(&name, section, &mut reader));
+        }
+        client::check_together(&clients, &credentials, &mut reader);
+        root.later(&LATER_SECTIONS, &mut reader);
+        root.finish(&["server", "egress", "clients", "credentials"], &mut reader);
+        if reader.has_errors() {
+            return Err(reader.into_error(text, path));
+        }
+        let warnings = reader.into_warnings(text, path);
+        Ok(Config { server, egress, clients, credentials, warnings })
+    }
+}
+
+/// A path of the configuration, relative to the folder of its file.
+fn resolve(folder: &Path, path: &str) -> PathBuf {
+    folder.join(path)
+}

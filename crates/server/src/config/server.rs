@@ -1,0 +1,81 @@
+//! `[server]`: where Tokenward listens and keeps its data.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+
+use tokenward_vault::SecretSource;
+
+use super::reader::{Placed, Reader, Section};
+
+/// `[server]`
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// API, gateway, console.
+    pub listen: SocketAddr,
+    /// Embedded store, key ring, admin socket.
+    pub data_dir: PathBuf,
+    /// Metrics without a key; else `/metrics` needs one.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The key ring's text, if it is not the file in `data_dir`.
+    pub key_ring: Option<SecretSource>,
+    /// How logs are written.
+    pub log_format: LogFormat,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+const KNOWN: [&str; 6] = ["listen", "data_dir", "metrics_listen", "allow_plaintext", "key_ring", "log_format"];
+const LATER: [&str; 3] = ["database", "tls", "trusted_proxies"];
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7600);
+
+impl ServerConfig {
+    pub(super) fn read(mut section: Section<'_>, reader: &mut Reader) -> ServerConfig {
+        let listen = section.string("listen", reader);
+        let metrics = section.string("metrics_listen", reader);
+        let data_dir = section.string("data_dir", reader).map_or("tokenward-data".to_owned(), |dir| dir.value);
+        let plaintext = section.flag("allow_plaintext", reader);
+        let key_ring = section.secrets("key_ring", false, reader).into_iter().next().map(|key_ring| key_ring.value);
+        let log_format = match section.string("log_format", reader) {
+            Some(format) if format.value == "json" => LogFormat::Json,
+            Some(format) if format.value != "text" => {
+                let message = format!("`server.log_format` is {:?}", format.value);
+                reader.error(format.span, message, "Write \"text\" or \"json\".");
+                LogFormat::Text
+            }
+            _ => LogFormat::Text,
+        };
+        section.later(&LATER, reader);
+        section.finish(&KNOWN, reader);
+        ServerConfig {
+            listen: address(listen, plaintext, reader).unwrap_or(DEFAULT_LISTEN),
+            metrics_listen: address(metrics, plaintext, reader),
+            data_dir: super::resolve(&reader.folder, &data_dir),
+            key_ring,
+            log_format,
+        }
+    }
+}
+
+fn address(text: Option<Placed<String>>, plaintext: bool, reader: &mut Reader) -> Option<SocketAddr> {
+    let Placed { value, span } = text?;
+    let Some(address) = value.to_socket_addrs().ok().and_then(|mut found| found.next()) else {
+        reader.error(span, format!("{value:?} is not an address to listen on"), "Write \"127.0.0.1:7600\".");
+        return None;
+    };
+    if !address.ip().is_loopback() && !plaintext {
+        reader.error(
+            span,
+            format!("{value} can be reached from other machines, and tokens would travel unencrypted"),
+            "Listen on 127.0.0.1, or set `allow_plaintext = true` if something in front of it encrypts.",
+        );
+    }
+    Some(address)
+}

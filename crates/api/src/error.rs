@@ -115,8 +115,8 @@ error_codes! {
 impl ErrorCode {
     /// A problem of this kind.
     #[must_use]
-    pub fn problem(self, detail: impl Into<String>) -> Problem {
-        Problem {
+    pub fn problem(self, detail: impl Into<String>) -> Box<Problem> {
+        Box::new(Problem {
             kind: Problem::kind(self.as_str()),
             title: self.title().to_owned(),
             status: self.status(),
@@ -124,7 +124,7 @@ impl ErrorCode {
             code: self.as_str().to_owned(),
             next_step: self.next_step().to_owned(),
             platform: None,
-        }
+        })
     }
 }
 

@@ -1,3 +1,64 @@
-//! The tokenward command.
+//! The `tokenward` command.
+//!
+//! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 refused or failed,
+//! 2 wrong usage or configuration.
 
-fn main() {}
+mod args;
+mod command;
+mod demo;
+mod failure;
+mod output;
+mod place;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Arguments, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let json = arguments.json;
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::failed(format!("cannot start: {error}"), "Free some memory or file handles.")
+        })
+        .and_then(|runtime| runtime.block_on(run(arguments)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.show(json);
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { config, json, command } = arguments;
+    let config = config.as_deref();
+    match command {
+        Command::Serve => command::serve::run(&place::config_path(config)).await,
+        Command::Check { live } => command::check::run(&place::config_path(config), live, json).await,
+        Command::Token { name, min_ttl } => {
+            command::token::run(&place::server(config)?, &name, min_ttl, json).await
+        }
+        Command::Report { name, generation } => {
+            command::token::report(&place::server(config)?, &name, generation, json).await
+        }
+        Command::Refresh { name, force } => {
+            command::refresh::run(&place::server(config)?, &name, force, json).await
+        }
+        Command::Status { name } => {
+            command::status::run(&place::server(config)?, name.as_deref(), json).await
+        }
+        Command::Emulate(flags) => command::emulate::run(flags, json).await,
+        Command::Demo { lasting } => demo::run(lasting).await,
+        Command::Completions { shell } => {
+            command::completions::run(shell);
+            Ok(())
+        }
+    }
+}

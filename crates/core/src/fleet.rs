@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::name::Name;
 use crate::record::Record;
 use crate::secret::Secret;
-use crate::time::{Boot, Now};
+use crate::time::{Boot, Now, Span};
 use crate::view::View;
 use crate::wheel::Wheel;
 
@@ -115,6 +115,17 @@ impl Fleet {
         effects: &mut Effects,
     ) -> Option<Result<bool, RefreshRefused>> {
         self.step(id, now, effects, |credential, cx| credential.refresh(force, cx))
+    }
+
+    /// See [`Credential::fetch_ahead`]. `None` when there is no such credential.
+    pub fn fetch_ahead(
+        &mut self,
+        id: CredentialId,
+        min_ttl: Span,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Option<bool> {
+        self.step(id, now, effects, |credential, cx| credential.fetch_ahead(min_ttl, cx))
     }
 
     /// The credential with this id.

@@ -80,7 +80,7 @@ pub enum Told {
 /// What a credential is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Nothing was fetched yet.
+    /// There is no token yet; the first is being fetched.
     Pending,
     /// There is a usable token and nothing is wrong.
     Live,

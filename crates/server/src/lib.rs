@@ -1,1 +1,24 @@
-//! The token control server: configuration, driver, HTTP.
+//! The token control server: the shell around the core.
+//!
+//! Configuration → build → run. Decisions are the core's; this crate reads clocks, files and sockets, carries
+//! effects out, and shows what was decided. Later rooms: gateway, facade, callback, sinks, console.
+
+pub mod clients;
+pub mod clock;
+pub mod config;
+mod data_dir;
+mod driver;
+mod feed;
+mod fetch;
+mod http;
+mod keeper;
+mod material;
+mod serve;
+mod telemetry;
+mod try_out;
+
+pub use data_dir::admin_socket;
+pub use serve::{Server, Stopper};
+pub use telemetry::{Seen, init_log};
+pub use tokenward_core::effect::Happening;
+pub use try_out::{Trial, try_out};

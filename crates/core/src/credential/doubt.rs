@@ -112,6 +112,21 @@ impl Credential {
         ReportAnswer::Pending
     }
 
+    /// A reader wants more life than the token has left. Where a fetch ahead of time harms nobody it is made,
+    /// within what reports may cost. Says whether a fetch is under way.
+    pub fn fetch_ahead(&mut self, min_ttl: Span, cx: &mut Context<'_>) -> bool {
+        let now = cx.now.boot;
+        let wanted = self.usable(now).is_some_and(|held| {
+            let attainable = min_ttl <= (held.end - held.issued).part(9, 10);
+            attainable && held.end - now < min_ttl
+        });
+        if wanted && self.policy.semantics.can_fetch_ahead() && self.may_begin() {
+            self.fetch_for_report(cx);
+            self.advance(cx);
+        }
+        self.attempt.is_running() || self.unkept.as_ref().is_some_and(|unkept| !unkept.is_published())
+    }
+
     /// Whether everything that a report of `generation` set in motion is over.
     #[must_use]
     pub fn is_settled(&self, generation: u64) -> bool {

@@ -304,7 +304,7 @@ impl Credential {
             State::Contested
         } else if usable {
             if self.trouble.is_some() { State::Retrying } else { State::Live }
-        } else if self.reserved == 0 && self.trouble.is_none() {
+        } else if self.held.is_none() && self.trouble.is_none() {
             State::Pending
         } else {
             State::Expired
@@ -318,16 +318,16 @@ impl Credential {
 
     fn told(&self, now: Boot) -> Told {
         let running = self.attempt.is_running() && self.policy.semantics.is_exclusive(self.attempt.kind);
-        let next = if running { self.attempt.started } else { self.plan.at };
+        let next = if running { self.attempt.started } else { self.plan.at.max(now) };
         if self.is_doubtful(now) {
             let probing = self.probe.in_flight_since().map_or(now, |since| since + HOLD);
-            let fetching = if running { next + HOLD } else { now };
+            let fetching = if next <= now { next + HOLD } else { now };
             return Told::Doubtful { hold: probing.max(fetching) };
         }
         if self.exposure.count > 0 {
             // Wait for a fetch that is running or about to begin, not for one that is far away.
             let end = self.exposure.last + self.policy.safe_part;
-            let hold = if running || next < end + HOLD { next + HOLD } else { end };
+            let hold = if next <= now.max(end + HOLD) { next + HOLD } else { end };
             return Told::Until { end, hold };
         }
         if running {

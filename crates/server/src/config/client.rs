@@ -2,10 +2,9 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 use tokenward_core::name::Name;
-use tokenward_vault::SecretSource;
 
-use super::CredentialConfig;
 use super::reader::{Placed, Reader, Section};
+use super::{CredentialConfig, SecretRef};
 
 /// `[clients.NAME]`
 #[derive(Clone, Debug)]
@@ -13,7 +12,7 @@ pub struct ClientConfig {
     /// The client's name.
     pub name: Name,
     /// Its key.
-    pub key: SecretSource,
+    pub key: SecretRef,
     /// The credentials it may see.
     pub credentials: Vec<GlobMatcher>,
     /// What it may do with them.
@@ -54,16 +53,24 @@ const KNOWN: [&str; 3] = ["key", "credentials", "may"];
 const LATER: [&str; 4] = ["from", "rate", "paths", "sdk_lead"];
 
 impl ClientConfig {
-    pub(super) fn read(name: &Placed<Name>, mut section: Section<'_>, reader: &mut Reader) -> Option<ClientConfig> {
+    pub(super) fn read(
+        name: &Placed<Name>,
+        mut section: Section<'_>,
+        reader: &mut Reader,
+    ) -> Option<ClientConfig> {
         let keys = section.secrets("key", true, reader);
         if let Some(second) = keys.get(1) {
-            reader.error(second.span.clone(), "a client has one key", "Make a client of its own for the second key.");
+            reader.error(
+                second.span.clone(),
+                "a client has one key",
+                "Make a client of its own for the second key.",
+            );
         }
         let credentials = read_globs(&mut section, &name.value, reader);
         let may = read_rights(&mut section, reader);
         section.later(&LATER, reader);
         section.finish(&KNOWN, reader);
-        let key = keys.into_iter().next()?.value;
+        let key = keys.into_iter().next()?;
         Some(ClientConfig { name: name.value.clone(), key, credentials, may, span: name.span.clone() })
     }
 
@@ -116,7 +123,11 @@ fn read_rights(section: &mut Section<'_>, reader: &mut Reader) -> Vec<Right> {
 }
 
 /// Patterns that match nothing are most likely misspelt.
-pub(super) fn check_together(clients: &[ClientConfig], credentials: &[CredentialConfig], reader: &mut Reader) {
+pub(super) fn check_together(
+    clients: &[ClientConfig],
+    credentials: &[CredentialConfig],
+    reader: &mut Reader,
+) {
     for client in clients {
         for glob in &client.credentials {
             if !credentials.iter().any(|credential| glob.is_match(credential.name.as_str())) {

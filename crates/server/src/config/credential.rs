@@ -9,8 +9,8 @@ use tokenward_core::policy::{Lead, Policy};
 use tokenward_core::semantics::IssueSemantics;
 use tokenward_core::time::Span;
 use tokenward_providers::{Baidu, ClientAuth, Defaults, OAuth2, Provider, TokenApi, WeChat};
-use tokenward_vault::SecretSource;
 
+use super::SecretRef;
 use super::reader::{Placed, Reader, Section};
 
 /// `[credentials.NAME]`
@@ -23,7 +23,7 @@ pub struct CredentialConfig {
     /// Where calls go, in the order in which they are tried.
     pub base_urls: Vec<String>,
     /// Where its secret is; more than one during a rollover.
-    pub secrets: Vec<SecretSource>,
+    pub secrets: Vec<SecretRef>,
     /// Its rules of refreshing.
     pub policy: Arc<Policy>,
     app: Option<App>,
@@ -42,7 +42,11 @@ const PLATFORMS: [&str; 3] = ["wechat", "baidu", "oauth2"];
 const REFRESH: [&str; 6] = ["lead", "overlap", "skew", "safe_part", "renew_window", "daily_budget"];
 
 impl CredentialConfig {
-    pub(super) fn read(name: &Placed<Name>, mut section: Section<'_>, reader: &mut Reader) -> Option<CredentialConfig> {
+    pub(super) fn read(
+        name: &Placed<Name>,
+        mut section: Section<'_>,
+        reader: &mut Reader,
+    ) -> Option<CredentialConfig> {
         let example = "platform = \"wechat\", \"baidu\" or \"oauth2\"";
         let platform = section.required_string("platform", example, reader)?;
         let built = match platform.value.as_str() {
@@ -71,6 +75,14 @@ impl CredentialConfig {
         Some(CredentialConfig { name, provider, base_urls, secrets, policy: Arc::new(policy), app, span })
     }
 
+    /// The same app at an API whose use does not harm the live token, where this one's would.
+    #[must_use]
+    pub fn spared(&self) -> Option<CredentialConfig> {
+        let app = self.app.as_ref().filter(|app| app.token_api == TokenApi::Classic)?;
+        let provider = Arc::new(WeChat { app_id: app.id.clone(), token_api: TokenApi::Stable });
+        Some(CredentialConfig { provider, ..self.clone() })
+    }
+
     /// What a stored token belongs to: it is served only while none of this has changed.
     #[must_use]
     pub fn identity(&self) -> Vec<(&'static str, String)> {
@@ -89,13 +101,13 @@ fn probes(provider: &dyn Provider, base_urls: &[String]) -> bool {
 struct Built {
     provider: Arc<dyn Provider>,
     base_urls: Vec<String>,
-    secrets: Vec<SecretSource>,
+    secrets: Vec<SecretRef>,
     app: Option<App>,
 }
 
 fn wechat(section: &mut Section<'_>, reader: &mut Reader) -> Option<Built> {
     let app_id = section.required_string("app_id", "app_id = \"wx…\" from the WeChat console", reader);
-    let secrets = sources(section, "app_secret", reader);
+    let secrets = section.secrets("app_secret", true, reader);
     let base_urls = base_urls(section, Some("https://api.weixin.qq.com"), reader);
     let token_api = match section.string("token_api", reader) {
         Some(api) if api.value == "classic" => TokenApi::Classic,
@@ -114,7 +126,7 @@ fn wechat(section: &mut Section<'_>, reader: &mut Reader) -> Option<Built> {
 
 fn baidu(section: &mut Section<'_>, reader: &mut Reader) -> Option<Built> {
     let client_id = section.required_string("client_id", "client_id = \"…\" (the API Key)", reader);
-    let secrets = sources(section, "client_secret", reader);
+    let secrets = section.secrets("client_secret", true, reader);
     let base_urls = base_urls(section, Some("https://aip.baidubce.com"), reader);
     let provider = Arc::new(Baidu { client_id: client_id?.value });
     Some(Built { provider, base_urls, secrets, app: None })
@@ -138,7 +150,7 @@ fn oauth2(section: &mut Section<'_>, reader: &mut Reader) -> Option<Built> {
     let token_url = section.required_string("token_url", "token_url = \"https://…/oauth2/token\"", reader);
     let token_url = token_url.and_then(|placed| url(&placed, true, reader));
     let client_id = section.required_string("client_id", "client_id = \"…\"", reader);
-    let secrets = sources(section, "client_secret", reader);
+    let secrets = section.secrets("client_secret", true, reader);
     let base_urls = base_urls(section, None, reader);
     let client_auth = match section.string("client_auth", reader) {
         Some(auth) if auth.value == "body" => ClientAuth::Body,
@@ -183,10 +195,6 @@ fn read_extra(section: &mut Section<'_>, reader: &mut Reader) -> Vec<(String, St
     extra
 }
 
-fn sources(section: &mut Section<'_>, key: &'static str, reader: &mut Reader) -> Vec<SecretSource> {
-    section.secrets(key, true, reader).into_iter().map(|placed| placed.value).collect()
-}
-
 fn base_urls(section: &mut Section<'_>, default: Option<&str>, reader: &mut Reader) -> Vec<String> {
     match section.strings("base_url", reader) {
         Some(urls) => urls.iter().filter_map(|placed| url(placed, false, reader)).collect(),
@@ -210,10 +218,17 @@ fn url(placed: &Placed<String>, query_allowed: bool, reader: &mut Reader) -> Opt
         }
         Ok(url) => {
             let local = url.host_str().is_some_and(|host| {
-                host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+                host == "localhost"
+                    || host
+                        .trim_matches(['[', ']'])
+                        .parse()
+                        .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
             });
             if url.scheme() == "http" && !local {
-                let message = format!("secrets and tokens travel to {} unencrypted", url.host_str().unwrap_or_default());
+                let message = format!(
+                    "secrets and tokens travel to {} unencrypted",
+                    url.host_str().unwrap_or_default()
+                );
                 reader.warn(placed.span.clone(), message, "Use https.");
             }
             return Some(placed.value.trim_end_matches('/').to_owned());
@@ -238,7 +253,8 @@ fn read_policy(
     section.later(&["schedule"], reader);
     section.finish(&REFRESH, reader);
     let (defaults, semantics) = defaults?;
-    let value = |placed: &Option<Placed<Span>>, default: Span| placed.as_ref().map_or(default, |placed| placed.value);
+    let value =
+        |placed: &Option<Placed<Span>>, default: Span| placed.as_ref().map_or(default, |placed| placed.value);
     let (overlap_set, safe_set) = (overlap.as_ref(), safe_part.as_ref());
     let place = safe_set.or(overlap_set).map_or(span, |placed| placed.span.clone());
     let overlap = value(&overlap, defaults.overlap);

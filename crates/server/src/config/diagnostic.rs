@@ -70,13 +70,35 @@ impl ConfigError {
     }
 }
 
-impl Finding {
-    pub(super) fn locate(&mut self, text: &str, path: &Path, blotted: &str) {
-        let before = text.get(..self.span.start).unwrap_or(text);
-        self.file = path.display().to_string();
-        self.line = before.matches('\n').count() + 1;
-        self.column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        self.source = Some(NamedSource::new(&self.file, blotted.to_owned()).with_language("toml"));
+/// The configuration's text without anything that may be a secret: for pointing at places in it.
+#[derive(Clone, Debug)]
+pub(super) struct ConfigText {
+    blotted: String,
+    file: String,
+}
+
+impl ConfigText {
+    pub(super) fn new(text: &str, path: &Path) -> ConfigText {
+        ConfigText { blotted: blot(text), file: path.display().to_string() }
+    }
+
+    /// An error at a place.
+    pub(super) fn complain(&self, span: Range<usize>, message: String, fix: String) -> ConfigError {
+        let ConfigError { mut findings } = ConfigError::outside(message, fix);
+        for finding in &mut findings {
+            finding.span = span.clone();
+            self.locate(finding);
+        }
+        ConfigError { findings }
+    }
+
+    /// Finds out line and column of a finding's span.
+    pub(super) fn locate(&self, finding: &mut Finding) {
+        let before = self.blotted.get(..finding.span.start).unwrap_or(&self.blotted);
+        finding.file.clone_from(&self.file);
+        finding.line = before.matches('\n').count() + 1;
+        finding.column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        finding.source = Some(NamedSource::new(&self.file, self.blotted.clone()).with_language("toml"));
     }
 }
 
@@ -129,12 +151,13 @@ const SECRET_WORDS: [&str; 6] = ["secret", "key", "inline", "password", "token",
 
 /// The text with the contents of quotes starred out on every line whose key may hold a secret. Byte for byte
 /// as long as before, so that spans still fit.
-pub(super) fn blot(text: &str) -> String {
+fn blot(text: &str) -> String {
     let mut blotted = String::with_capacity(text.len());
     let mut long_quote: Option<&str> = None;
     for line in text.split_inclusive('\n') {
         let lower = line.to_ascii_lowercase();
-        let secret = SECRET_WORDS.iter().any(|word| lower.contains(word)) && !lower.trim_start().starts_with('[');
+        let secret =
+            SECRET_WORDS.iter().any(|word| lower.contains(word)) && !lower.trim_start().starts_with('[');
         if let Some(quote) = long_quote {
             blotted.push_str(&stars(line));
             if line.contains(quote) {
@@ -151,7 +174,9 @@ pub(super) fn blot(text: &str) -> String {
 }
 
 fn stars(line: &str) -> String {
-    line.chars().map(|c| if c.is_ascii_whitespace() { c.to_string() } else { "*".repeat(c.len_utf8()) }).collect()
+    line.chars()
+        .map(|c| if c.is_ascii_whitespace() { c.to_string() } else { "*".repeat(c.len_utf8()) })
+        .collect()
 }
 
 fn blot_quotes(line: &str) -> String {

@@ -19,14 +19,15 @@ pub struct EgressConfig {
 
 impl EgressConfig {
     pub(super) fn read(mut section: Section<'_>, reader: &mut Reader) -> EgressConfig {
-        let proxy = section.string("proxy", reader).and_then(|proxy| match reqwest::Url::parse(&proxy.value) {
-            Ok(url) if url.scheme() == "http" && url.has_host() => Some(proxy.value),
-            _ => {
-                let message = "`egress.proxy` is not the URL of an HTTP proxy";
-                reader.error(proxy.span, message, "Write \"http://10.0.0.5:3128\".");
-                None
-            }
-        });
+        let proxy =
+            section.string("proxy", reader).and_then(|proxy| match reqwest::Url::parse(&proxy.value) {
+                Ok(url) if url.scheme() == "http" && url.has_host() => Some(proxy.value),
+                _ => {
+                    let message = "`egress.proxy` is not the URL of an HTTP proxy";
+                    reader.error(proxy.span, message, "Write \"http://10.0.0.5:3128\".");
+                    None
+                }
+            });
         let bind = section.string("bind", reader).and_then(|bind| match bind.value.parse() {
             Ok(address) => Some(address),
             Err(_) => {

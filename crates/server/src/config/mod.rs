@@ -17,10 +17,12 @@ pub use client::{ClientConfig, Right};
 pub use credential::CredentialConfig;
 pub use diagnostic::{ConfigError, Finding};
 pub use egress::EgressConfig;
-pub use server::ServerConfig;
+pub use server::{LogFormat, ServerConfig};
 pub use span_text::parse_span;
 
+use diagnostic::ConfigText;
 use reader::{Reader, Section};
+use tokenward_vault::SecretSource;
 
 /// A configuration that makes sense.
 #[derive(Debug)]
@@ -35,6 +37,15 @@ pub struct Config {
     pub credentials: Vec<CredentialConfig>,
     /// What makes sense and is still worth a word.
     pub warnings: Vec<Finding>,
+    text: ConfigText,
+}
+
+/// A reference to a secret, and where it stands in the configuration.
+#[derive(Clone, Debug)]
+pub struct SecretRef {
+    /// Where the secret is.
+    pub source: SecretSource,
+    span: std::ops::Range<usize>,
 }
 
 /// Sections and keys of the contract that a later version brings; to accept them silently would be a lie.
@@ -48,6 +59,31 @@ impl Config {
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
         Config::parse(&text, path)
+    }
+
+    /// Reads every secret that the configuration points to, and forgets it. Blocks while programs run.
+    ///
+    /// # Errors
+    /// Points at every secret that cannot be read.
+    pub fn check_secrets(&self) -> Result<(), ConfigError> {
+        let credentials = self.credentials.iter().flat_map(|credential| &credential.secrets);
+        let clients = self.clients.iter().map(|client| &client.key);
+        let unreadable = credentials
+            .chain(clients)
+            .filter_map(|secret| secret.source.read().err().map(|error| (secret, error)));
+        let findings: Vec<Finding> =
+            unreadable.flat_map(|(secret, error)| self.unreadable_secret(secret, &error).findings).collect();
+        if findings.is_empty() { Ok(()) } else { Err(ConfigError { findings }) }
+    }
+
+    /// Points at a secret that cannot be read.
+    #[must_use]
+    pub fn unreadable_secret(&self, secret: &SecretRef, error: &tokenward_vault::SourceError) -> ConfigError {
+        let fix = match &secret.source {
+            SecretSource::Env(name) => format!("Set it: `export {name}=…`, or let this point to where the secret is."),
+            _ => "Make it readable for the user that Tokenward runs as, or let this point to where the secret is.".to_owned(),
+        };
+        self.text.complain(secret.span.clone(), format!("the secret cannot be read: {error}"), fix)
     }
 
     /// Reads a configuration text. `path` is what errors call it; relative paths in it start from its folder.
@@ -85,7 +121,8 @@ impl Config {
             return Err(reader.into_error(text, path));
         }
         let warnings = reader.into_warnings(text, path);
-        Ok(Config { server, egress, clients, credentials, warnings })
+        let text = ConfigText::new(text, path);
+        Ok(Config { server, egress, clients, credentials, warnings, text })
     }
 }
 

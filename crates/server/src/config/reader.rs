@@ -5,13 +5,14 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde_spanned::Spanned;
-use toml::de::{DeTable, DeValue};
 use tokenward_core::name::Name;
 use tokenward_core::time::Span;
 use tokenward_vault::SecretSource;
+use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
-use super::diagnostic::{ConfigError, Finding, blot};
+use super::SecretRef;
+use super::diagnostic::{ConfigError, ConfigText, Finding};
 use super::span_text::parse_span;
 
 /// Collects findings.
@@ -68,9 +69,9 @@ impl Reader {
     }
 
     fn located(mut self, text: &str, path: &Path) -> Vec<Finding> {
-        let blotted = blot(text);
+        let text = ConfigText::new(text, path);
         for finding in &mut self.findings {
-            finding.locate(text, path, &blotted);
+            text.locate(finding);
         }
         self.findings.sort_by_key(|finding| finding.span.start);
         self.findings
@@ -115,7 +116,11 @@ impl<'a> Section<'a> {
     }
 
     /// The tables `[key.NAME]`, by name.
-    pub(super) fn named_sections(&mut self, key: &'a str, reader: &mut Reader) -> Vec<(Placed<Name>, Section<'a>)> {
+    pub(super) fn named_sections(
+        &mut self,
+        key: &'a str,
+        reader: &mut Reader,
+    ) -> Vec<(Placed<Name>, Section<'a>)> {
         let all = self.section(key, reader);
         let mut found = Vec::new();
         for (name, value) in all.table.into_iter().flatten() {
@@ -153,11 +158,20 @@ impl<'a> Section<'a> {
         }
     }
 
-    pub(super) fn required_string(&mut self, key: &'a str, what: &str, reader: &mut Reader) -> Option<Placed<String>> {
+    pub(super) fn required_string(
+        &mut self,
+        key: &'a str,
+        what: &str,
+        reader: &mut Reader,
+    ) -> Option<Placed<String>> {
         if self.table.is_some_and(|table| !table.contains_key(key)) {
             self.seen.insert(key);
             let path = self.path.clone();
-            reader.error(self.span.clone(), format!("`{key}` is missing in [{path}]"), format!("Add {what}."));
+            reader.error(
+                self.span.clone(),
+                format!("`{key}` is missing in [{path}]"),
+                format!("Add {what}."),
+            );
             return None;
         }
         let found = self.string(key, reader)?;
@@ -187,7 +201,11 @@ impl<'a> Section<'a> {
         match parse_span(text) {
             Ok(span) => Some(Placed { value: span, span: value.span() }),
             Err(message) => {
-                reader.error(value.span(), format!("`{path}`: {message}"), "Write \"90s\", \"5m\" or \"2h\".");
+                reader.error(
+                    value.span(),
+                    format!("`{path}`: {message}"),
+                    "Write \"90s\", \"5m\" or \"2h\".",
+                );
                 None
             }
         }
@@ -196,9 +214,10 @@ impl<'a> Section<'a> {
     pub(super) fn count(&mut self, key: &'a str, reader: &mut Reader) -> Option<Placed<u32>> {
         let path = self.key(key);
         let value = self.take(key)?;
-        let number = value.get_ref().as_integer().and_then(|integer| {
-            u32::from_str_radix(integer.as_str(), integer.radix()).ok()
-        });
+        let number = value
+            .get_ref()
+            .as_integer()
+            .and_then(|integer| u32::from_str_radix(integer.as_str(), integer.radix()).ok());
         match number {
             Some(number) => Some(Placed { value: number, span: value.span() }),
             None => {
@@ -218,14 +237,16 @@ impl<'a> Section<'a> {
         for item in items {
             match item.get_ref().as_str() {
                 Some(text) => texts.push(Placed { value: text.to_owned(), span: item.span() }),
-                None => reader.wrong_type(item, &path, "text or a list of texts", &format!("{key} = [\"…\"]")),
+                None => {
+                    reader.wrong_type(item, &path, "text or a list of texts", &format!("{key} = [\"…\"]"))
+                }
             }
         }
         Some(texts)
     }
 
     /// A reference to a secret, or a list of them.
-    pub(super) fn secrets(&mut self, key: &'a str, required: bool, reader: &mut Reader) -> Vec<Placed<SecretSource>> {
+    pub(super) fn secrets(&mut self, key: &'a str, required: bool, reader: &mut Reader) -> Vec<SecretRef> {
         let Some(value) = self.take(key) else {
             if required {
                 let path = self.path.clone();
@@ -249,7 +270,8 @@ impl<'a> Section<'a> {
             let found = self.table.and_then(|table| table.get_key_value(*key));
             self.seen.insert(key);
             if let Some((name, _)) = found {
-                let message = format!("`{}` is not supported by this version of Tokenward yet", self.key(key));
+                let message =
+                    format!("`{}` is not supported by this version of Tokenward yet", self.key(key));
                 reader.error(name.span(), message, "Remove it; nothing would happen if it were accepted.");
             }
         }
@@ -272,12 +294,17 @@ impl<'a> Section<'a> {
     }
 }
 
-fn secret(item: &Spanned<DeValue<'_>>, path: &str, reader: &mut Reader) -> Option<Placed<SecretSource>> {
-    const FORMS: &str = "{ env = \"NAME\" }, { file = \"PATH\" } or { command = [\"program\", \"argument\"] }";
+fn secret(item: &Spanned<DeValue<'_>>, path: &str, reader: &mut Reader) -> Option<SecretRef> {
+    const FORMS: &str =
+        "{ env = \"NAME\" }, { file = \"PATH\" } or { command = [\"program\", \"argument\"] }";
     let Some(table) = item.get_ref().as_table() else {
         let found = item.get_ref().type_str();
         let message = format!("`{path}` must say where the secret is, not {found}");
-        reader.error(item.span(), message, format!("Write {FORMS}; {{ inline = \"…\" }} if it must stand here."));
+        reader.error(
+            item.span(),
+            message,
+            format!("Write {FORMS}; {{ inline = \"…\" }} if it must stand here."),
+        );
         return None;
     };
     let mut section = Section::new(path, table, item.span());
@@ -299,7 +326,7 @@ fn secret(item: &Spanned<DeValue<'_>>, path: &str, reader: &mut Reader) -> Optio
     section.finish(&["env", "file", "command", "inline"], reader);
     let mut found: Vec<SecretSource> = [env, file, command, inline].into_iter().flatten().collect();
     match (found.pop(), found.is_empty()) {
-        (Some(source), true) => Some(Placed { value: source, span: item.span() }),
+        (Some(source), true) => Some(SecretRef { source, span: item.span() }),
         _ => {
             let message = format!("`{path}` must name exactly one place");
             reader.error(item.span(), message, format!("Write {FORMS}."));
@@ -311,7 +338,10 @@ fn secret(item: &Spanned<DeValue<'_>>, path: &str, reader: &mut Reader) -> Optio
 /// The known key that a misspelt one most likely means.
 fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     let scored = known.iter().map(|candidate| (distance(key, candidate), *candidate));
-    scored.filter(|(score, candidate)| *score <= candidate.len().div_ceil(3)).min().map(|(_, candidate)| candidate)
+    scored
+        .filter(|(score, candidate)| *score <= candidate.len().div_ceil(3))
+        .min()
+        .map(|(_, candidate)| candidate)
 }
 
 /// Levenshtein distance; keys are short.

@@ -3,8 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 
-use tokenward_vault::SecretSource;
-
+use super::SecretRef;
 use super::reader::{Placed, Reader, Section};
 
 /// `[server]`
@@ -17,7 +16,7 @@ pub struct ServerConfig {
     /// Metrics without a key; else `/metrics` needs one.
     pub metrics_listen: Option<SocketAddr>,
     /// The key ring's text, if it is not the file in `data_dir`.
-    pub key_ring: Option<SecretSource>,
+    pub key_ring: Option<SecretRef>,
     /// How logs are written.
     pub log_format: LogFormat,
 }
@@ -32,7 +31,8 @@ pub enum LogFormat {
     Json,
 }
 
-const KNOWN: [&str; 6] = ["listen", "data_dir", "metrics_listen", "allow_plaintext", "key_ring", "log_format"];
+const KNOWN: [&str; 6] =
+    ["listen", "data_dir", "metrics_listen", "allow_plaintext", "key_ring", "log_format"];
 const LATER: [&str; 3] = ["database", "tls", "trusted_proxies"];
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7600);
 
@@ -40,9 +40,10 @@ impl ServerConfig {
     pub(super) fn read(mut section: Section<'_>, reader: &mut Reader) -> ServerConfig {
         let listen = section.string("listen", reader);
         let metrics = section.string("metrics_listen", reader);
-        let data_dir = section.string("data_dir", reader).map_or("tokenward-data".to_owned(), |dir| dir.value);
+        let data_dir =
+            section.string("data_dir", reader).map_or("tokenward-data".to_owned(), |dir| dir.value);
         let plaintext = section.flag("allow_plaintext", reader);
-        let key_ring = section.secrets("key_ring", false, reader).into_iter().next().map(|key_ring| key_ring.value);
+        let key_ring = section.secrets("key_ring", false, reader).into_iter().next();
         let log_format = match section.string("log_format", reader) {
             Some(format) if format.value == "json" => LogFormat::Json,
             Some(format) if format.value != "text" => {

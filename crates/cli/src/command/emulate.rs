@@ -1,0 +1,54 @@
+//! `tokenward emulate`
+
+use tokenward_emulator::{Emulator, Settings};
+
+use crate::args::Emulate;
+use crate::failure::Failure;
+use crate::output;
+
+/// Plays the platforms until Ctrl-C or SIGTERM, and says what happens.
+pub async fn run(flags: Emulate, json: bool) -> Result<(), Failure> {
+    let settings = Settings {
+        listen: flags.listen,
+        apps: flags.app,
+        token_ttl: flags.token_ttl,
+        overlap: flags.overlap,
+        renew_window: flags.renew_window,
+        force_limit: flags.force_limit,
+        force_interval: flags.force_interval,
+        clock_skew: flags.clock_skew,
+        daily_quota: flags.daily_quota,
+        ..Settings::default()
+    };
+    let emulator = Emulator::start(settings).await.map_err(|error| {
+        Failure::failed(
+            format!("cannot start the emulator: {error}"),
+            "Choose another --listen address or app.",
+        )
+    })?;
+    if json {
+        output::text(&serde_json::json!({ "url": emulator.url() }).to_string());
+    } else {
+        output::text(&format!("The emulator listens on {}", emulator.url()));
+        output::remark(&format!("Control calls: curl {}/_emulator/", emulator.url()));
+    }
+    let mut events = emulator.control().events();
+    let mut stop = std::pin::pin!(super::until_stopped());
+    loop {
+        tokio::select! {
+            stopped = stop.as_mut() => {
+                stopped?;
+                break;
+            }
+            event = events.recv() => match event {
+                Ok(event) => output::remark(&event.to_string()),
+                Err(tokio::sync::broadcast::error::RecvError::Lagged(missed)) => {
+                    output::remark(&format!("({missed} events not shown)"));
+                }
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => break,
+            }
+        }
+    }
+    emulator.stop().await;
+    Ok(())
+}

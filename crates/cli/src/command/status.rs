@@ -1,0 +1,109 @@
+//! `tokenward status`
+
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, TableStyle};
+use jiff::{Span, Timestamp, Unit};
+use tokenward_client::{Client, CredentialStatus};
+
+use crate::failure::Failure;
+use crate::output;
+
+/// Shows one credential in detail, or all in a table.
+pub async fn run(client: &Client, name: Option<&str>, json: bool) -> Result<(), Failure> {
+    match name {
+        Some(name) => {
+            let status = client.credential(name).await?;
+            if json { output::json(&status) } else { detail(&status) }
+        }
+        None => {
+            let all = client.credentials().await?;
+            if json { output::json(&all) } else { table(&all) }
+        }
+    }
+    Ok(())
+}
+
+fn table(all: &[CredentialStatus]) {
+    if all.is_empty() {
+        return output::text("There are no credentials. Add [credentials.NAME] to the configuration.");
+    }
+    let mut table = Table::new();
+    table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic);
+    let headings = ["NAME", "PLATFORM", "STATE", "GENERATION", "EXPIRES", "REFRESH", "READS"];
+    table.set_header(headings.map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
+    for status in all {
+        table.add_row([
+            Cell::new(&status.name),
+            Cell::new(&status.platform),
+            Cell::new(&status.state).fg(color(&status.state)),
+            Cell::new(status.generation),
+            Cell::new(status.expires_at.as_deref().map_or("-".to_owned(), distance)),
+            Cell::new(next_refresh(status)),
+            Cell::new(status.reads),
+        ]);
+    }
+    output::text(&table.trim_fmt());
+    for status in all {
+        for (detail, next_step) in troubles(status) {
+            output::text(&format!("\n{}: {detail}\n  {next_step}", status.name));
+        }
+    }
+}
+
+fn troubles(status: &CredentialStatus) -> impl Iterator<Item = (&str, &str)> {
+    let failure =
+        status.last_failure.as_ref().map(|failure| (failure.detail.as_str(), failure.next_step.as_str()));
+    let foreign = status
+        .foreign_refreshes
+        .as_ref()
+        .map(|foreign| (foreign.detail.as_str(), foreign.next_step.as_str()));
+    failure.into_iter().chain(foreign)
+}
+
+fn detail(status: &CredentialStatus) {
+    let mut lines = vec![
+        ("name", status.name.clone()),
+        ("platform", status.platform.clone()),
+        ("state", status.state.clone()),
+        ("generation", status.generation.to_string()),
+    ];
+    let moment = |at: &String| format!("{at} ({})", distance(at));
+    lines.extend(status.issued_at.as_ref().map(|at| ("issued", moment(at))));
+    lines.extend(status.expires_at.as_ref().map(|at| ("expires", moment(at))));
+    lines.push(("next refresh", next_refresh(status)));
+    let left = status.budget.left_today.map_or(String::new(), |left| format!(", {left} left"));
+    lines.push(("fetches today", format!("{}{left}", status.budget.used_today)));
+    lines.push(("reads", status.reads.to_string()));
+    for (label, value) in lines {
+        output::text(&format!("{label:<14} {value}"));
+    }
+    for (detail, next_step) in troubles(status) {
+        output::text(&format!("\n{detail}\n  {next_step}"));
+    }
+}
+
+fn next_refresh(status: &CredentialStatus) -> String {
+    match &status.next_refresh_at {
+        _ if status.refreshing => "running".to_owned(),
+        Some(at) => distance(at),
+        None => "not planned".to_owned(),
+    }
+}
+
+fn color(state: &str) -> Color {
+    match state {
+        "live" => Color::Green,
+        "pending" | "retrying" | "contested" => Color::Yellow,
+        _ => Color::Red,
+    }
+}
+
+/// How far a moment is from now: `in 1h 12m`, `3m ago`.
+fn distance(moment: &str) -> String {
+    let Ok(at) = moment.parse::<Timestamp>() else { return moment.to_owned() };
+    let seconds = at.as_second() - Timestamp::now().as_second();
+    let rounded = Span::new().seconds(seconds.abs());
+    let balanced = rounded.round(jiff::SpanRound::new().largest(Unit::Hour).smallest(Unit::Second));
+    let text = balanced.map_or_else(|_| format!("{}s", seconds.abs()), |span| format!("{span:#}"));
+    let text = text.split_inclusive(' ').take(2).collect::<String>();
+    if seconds >= 0 { format!("in {}", text.trim()) } else { format!("{} ago", text.trim()) }
+}

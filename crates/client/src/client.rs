@@ -1,0 +1,165 @@
+//! The client: a server's address and a key.
+
+use std::path::Path;
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokenward_api::{CredentialList, CredentialStatus, Problem, RefreshRequest, ReportRequest, Token, path};
+
+use crate::ClientError;
+
+/// A Tokenward server, as seen by one client. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    place: String,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(75);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Client {
+    /// A server by its URL, with a client key.
+    ///
+    /// # Errors
+    /// The URL or the key cannot be used.
+    pub fn new(url: &str, key: &str) -> Result<Client, ClientError> {
+        let mut authorization = HeaderValue::try_from(format!("Bearer {key}"))
+            .map_err(|_| ClientError::BadUrl(url.to_owned()))?;
+        authorization.set_sensitive(true);
+        let base = Url::parse(url).map_err(|_| ClientError::BadUrl(url.to_owned()))?;
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization)]);
+        Client::build(reqwest::Client::builder().default_headers(headers), base, url.to_owned())
+    }
+
+    /// The server of a data folder, by its admin socket: all rights, no key.
+    ///
+    /// # Errors
+    /// Never for an existing path; the socket is opened at the first call.
+    pub fn admin(socket: &Path) -> Result<Client, ClientError> {
+        let place = socket.display().to_string();
+        let base = Url::parse("http://tokenward").map_err(|_| ClientError::BadUrl(place.clone()))?;
+        Client::build(reqwest::Client::builder().unix_socket(socket), base, place)
+    }
+
+    fn build(builder: reqwest::ClientBuilder, base: Url, place: String) -> Result<Client, ClientError> {
+        let built = builder.no_proxy().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT).build();
+        let http = built.map_err(|error| ClientError::Unreachable {
+            place: place.clone(),
+            reason: error.without_url().to_string(),
+        })?;
+        Ok(Client { http, base, place })
+    }
+
+    /// The current token of a credential.
+    ///
+    /// # Errors
+    /// There is no usable token, or the server refuses.
+    pub async fn token(&self, credential: &str) -> Result<Token, ClientError> {
+        self.get(&path::token(&segment(credential)), &[]).await
+    }
+
+    /// The current token, with a told life of at least `min_ttl` if that can be had without harm.
+    ///
+    /// # Errors
+    /// There is no usable token, or the server refuses.
+    pub async fn token_for(&self, credential: &str, min_ttl: Duration) -> Result<Token, ClientError> {
+        let min_ttl = format!("{}s", min_ttl.as_secs());
+        self.get(&path::token(&segment(credential)), &[("min_ttl", min_ttl)]).await
+    }
+
+    /// Reports that the token of a generation was refused, and returns the token to use instead, which is the
+    /// same one if the platform still accepts it.
+    ///
+    /// # Errors
+    /// There is no usable token, or the server refuses.
+    pub async fn report(&self, credential: &str, generation: u64) -> Result<Token, ClientError> {
+        let request = ReportRequest { generation: Some(generation), token: None };
+        self.post(&path::report(&segment(credential)), &request).await
+    }
+
+    /// Refreshes now. Needs the right `admin`.
+    ///
+    /// # Errors
+    /// It would break what holders were told (unless forced), or the budget forbids it.
+    pub async fn refresh(&self, credential: &str, force: bool) -> Result<CredentialStatus, ClientError> {
+        self.post(&path::refresh(&segment(credential)), &RefreshRequest { force }).await
+    }
+
+    /// A credential's standing.
+    ///
+    /// # Errors
+    /// There is no such credential for this client.
+    pub async fn credential(&self, credential: &str) -> Result<CredentialStatus, ClientError> {
+        self.get(&path::credential(&segment(credential)), &[]).await
+    }
+
+    /// All credentials this client may see, page by page.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn credentials(&self) -> Result<Vec<CredentialStatus>, ClientError> {
+        let mut all = Vec::new();
+        let mut query = vec![("limit", "1000".to_owned())];
+        loop {
+            let page: CredentialList = self.get(path::CREDENTIALS, &query).await?;
+            all.extend(page.credentials);
+            let Some(next) = page.next else { return Ok(all) };
+            query.truncate(1);
+            query.push(("after", next));
+        }
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, ClientError> {
+        self.send(self.request(Method::GET, path)?.query(query)).await
+    }
+
+    async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        self.send(self.request(Method::POST, path)?.json(body)).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> Result<reqwest::RequestBuilder, ClientError> {
+        let url = self.base.join(path).map_err(|_| ClientError::BadUrl(self.place.clone()))?;
+        Ok(self.http.request(method, url))
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, ClientError> {
+        let unreachable = |error: reqwest::Error| ClientError::Unreachable {
+            place: self.place.clone(),
+            reason: innermost(&error.without_url()),
+        };
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let retry_after =
+            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = response.bytes().await.map_err(unreachable)?;
+        let nonsense = || ClientError::Nonsense { place: self.place.clone(), status: status.as_u16() };
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|_| nonsense());
+        }
+        let problem: Problem = serde_json::from_slice(&body).map_err(|_| nonsense())?;
+        Err(ClientError::Refused { problem: Box::new(problem), retry_after })
+    }
+}
+
+/// A name as one segment of a path.
+fn segment(name: &str) -> String {
+    utf8_percent_encode(name, NON_ALPHANUMERIC)
+        .to_string()
+        .replace("%2D", "-")
+        .replace("%2E", ".")
+        .replace("%5F", "_")
+}
+
+fn innermost(error: &reqwest::Error) -> String {
+    let mut reason: &dyn std::error::Error = error;
+    while let Some(source) = reason.source() {
+        reason = source;
+    }
+    reason.to_string()
+}

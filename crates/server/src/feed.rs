@@ -1,0 +1,116 @@
+//! What is published: one snapshot a credential, read without a lock, and a signal when it changes.
+//!
+//! One writer, the driver; any number of readers. A reader that waits listens before it looks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use tokenward_core::fleet::CredentialId;
+use tokenward_core::name::Name;
+use tokenward_core::view::View;
+use tokio::sync::Notify;
+
+/// All published credentials. Built once, before anything is served.
+#[derive(Debug, Default)]
+pub struct Feed {
+    entries: Vec<Arc<Entry>>,
+    names: HashMap<Name, usize>,
+}
+
+/// One credential as readers see it.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its name.
+    pub name: Name,
+    /// Its place in the fleet.
+    pub id: CredentialId,
+    /// Its platform's word.
+    pub platform: &'static str,
+    /// Counters that metrics show.
+    pub counts: Counts,
+    view: ArcSwap<View>,
+    changed: Notify,
+}
+
+/// What happened to a credential since the process was started.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Tokens handed out.
+    pub reads: AtomicU64,
+    /// Fetches that brought a new token.
+    pub rotated: AtomicU64,
+    /// Fetches that brought the token we had.
+    pub unchanged: AtomicU64,
+    /// Fetches that failed, the outcome being known.
+    pub failed: AtomicU64,
+    /// Fetches of which nobody knows the outcome.
+    pub ambiguous: AtomicU64,
+    /// Deaths of our token that were not our doing.
+    pub foreign: AtomicU64,
+}
+
+impl Counts {
+    /// Adds one. Counters are for people; no decision depends on their order.
+    pub fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Feed {
+    /// Adds a credential; ids are given in order from 0.
+    pub fn add(&mut self, name: Name, id: CredentialId, platform: &'static str) {
+        self.names.insert(name.clone(), self.entries.len());
+        self.entries.push(Arc::new(Entry {
+            name,
+            id,
+            platform,
+            counts: Counts::default(),
+            view: ArcSwap::from_pointee(View::pending()),
+            changed: Notify::new(),
+        }));
+    }
+
+    /// The credential with this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Arc<Entry>> {
+        self.entries.get(*self.names.get(name)?)
+    }
+
+    /// The credential with this id.
+    #[must_use]
+    pub fn get(&self, id: CredentialId) -> Option<&Arc<Entry>> {
+        self.entries.get(id.0 as usize)
+    }
+
+    /// All credentials.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.entries.iter()
+    }
+}
+
+impl Entry {
+    /// The snapshot of now.
+    #[must_use]
+    pub fn view(&self) -> arc_swap::Guard<Arc<View>> {
+        self.view.load()
+    }
+
+    /// The snapshot of now, to keep.
+    #[must_use]
+    pub fn view_full(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+
+    /// Shows readers another snapshot.
+    pub fn publish(&self, view: View) {
+        self.view.store(Arc::new(view));
+        self.changed.notify_waiters();
+    }
+
+    /// Completes at the next publication after the call: call it first, then look, then wait.
+    pub fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.changed.notified()
+    }
+}

@@ -1,0 +1,145 @@
+//! Listeners and connections: accepting, limits, and the orderly end.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::Api;
+use super::door::Door;
+pub use super::door::Entrance;
+
+/// A bound listener and what may come in by it.
+#[derive(Debug)]
+pub enum Listener {
+    /// TCP.
+    Tcp(TcpListener, Entrance),
+    /// The admin socket.
+    Admin(UnixListener),
+}
+
+/// Request heads must arrive within this time.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bodies too.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long connections get to finish what they are doing.
+const DRAIN: Duration = Duration::from_secs(15);
+/// Connections at once on one listener.
+const CONNECTIONS: usize = 20_000;
+const LARGEST_HEAD: usize = 32 * 1024;
+
+impl Listener {
+    /// Binds the admin socket, replacing one that a crashed process left behind; readable by its owner only.
+    ///
+    /// # Errors
+    /// It cannot be bound.
+    pub fn admin(path: &Path) -> std::io::Result<Listener> {
+        use std::os::unix::fs::PermissionsExt as _;
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(Listener::Admin(listener))
+    }
+}
+
+/// Serves one listener until `stop` turns true, then lets connections finish.
+pub async fn serve(listener: Listener, api: Arc<Api>, mut stop: watch::Receiver<bool>) {
+    let entrance = match &listener {
+        Listener::Tcp(_, entrance) => *entrance,
+        Listener::Admin(_) => Entrance::Admin,
+    };
+    let door = Door::new(api, entrance);
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place.expect("the semaphore is never closed"),
+            () = stopped(&mut stop) => break,
+        };
+        let accepted = tokio::select! {
+            accepted = accept(&listener) => accepted,
+            () = stopped(&mut stop) => break,
+        };
+        while connections.try_join_next().is_some() {}
+        let stop = stop.clone();
+        let door = door.clone();
+        match accepted {
+            Ok(Stream::Tcp(stream)) => connections.spawn(async move {
+                converse(stream, door, stop).await;
+                drop(place);
+            }),
+            Ok(Stream::Unix(stream)) => connections.spawn(async move {
+                converse(stream, door, stop).await;
+                drop(place);
+            }),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                // Out of file descriptors, most likely: let some connections end first.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+    }
+    drop(listener);
+    let finished = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN, finished).await.is_err() {
+        tracing::warn!("some connections did not end in time");
+    }
+}
+
+/// Completes when the server is told to stop, or nobody is left to tell it.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+enum Stream {
+    Tcp(tokio::net::TcpStream),
+    Unix(tokio::net::UnixStream),
+}
+
+async fn accept(listener: &Listener) -> std::io::Result<Stream> {
+    match listener {
+        Listener::Tcp(listener, _) => {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            Ok(Stream::Tcp(stream))
+        }
+        Listener::Admin(listener) => Ok(Stream::Unix(listener.accept().await?.0)),
+    }
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    door: Door,
+    mut stop: watch::Receiver<bool>,
+) {
+    let service = service_fn(move |request| door.clone().answer(request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(LARGEST_HEAD)
+        .writev(false)
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended badly");
+    }
+}

@@ -1,0 +1,50 @@
+//! The HTTP API. One resource a file; the hot route is matched at hyper's door, everything else by a router.
+
+mod answer;
+mod credentials;
+mod door;
+mod health;
+mod listen;
+mod openapi;
+mod refresh;
+mod report;
+mod status;
+mod token;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::mpsc;
+
+use crate::clients::Clients;
+use crate::driver::Input;
+use crate::feed::Feed;
+use crate::keeper::Health;
+use crate::telemetry::Telemetry;
+
+pub use listen::{Entrance, Listener, serve};
+
+/// What every request needs.
+#[derive(Debug)]
+pub struct Api {
+    /// Published credentials.
+    pub feed: Arc<Feed>,
+    /// Who may ask.
+    pub clients: Clients,
+    /// Where reports and wishes go.
+    pub driver: mpsc::UnboundedSender<Input>,
+    /// Whether the store works.
+    pub store: Arc<Health>,
+    /// Logs and metrics.
+    pub telemetry: Arc<Telemetry>,
+    /// Set when the server is shutting down.
+    pub draining: AtomicBool,
+}
+
+impl Api {
+    /// Whether the server is shutting down.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}

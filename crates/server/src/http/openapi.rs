@@ -1,0 +1,120 @@
+//! `/openapi.json`: the API's own description, made from the wire types.
+
+use std::sync::LazyLock;
+
+use http::Response;
+use serde_json::{Value, json};
+use tokenward_api::{CredentialList, CredentialStatus, Problem, RefreshRequest, ReportRequest, Token};
+use utoipa::OpenApi;
+
+use super::answer::{Body, text};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tokenward",
+        description = "Token control server: current tokens for a team's services.",
+        license(name = "Apache-2.0")
+    ),
+    components(schemas(CredentialList, CredentialStatus, Problem, RefreshRequest, ReportRequest, Token))
+)]
+struct Document;
+
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+    let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    if let Some(object) = document.as_object_mut() {
+        object.insert("paths".to_owned(), paths());
+        object.insert("security".to_owned(), json!([{ "client_key": [] }]));
+    }
+    if let Some(components) = document.get_mut("components").and_then(Value::as_object_mut) {
+        let scheme = json!({ "client_key": { "type": "http", "scheme": "bearer" } });
+        components.insert("securitySchemes".to_owned(), scheme);
+    }
+    document.to_string()
+});
+
+/// The description.
+pub fn document() -> Response<Body> {
+    text("application/json", DOCUMENT.clone())
+}
+
+fn paths() -> Value {
+    let name = json!({ "name": "name", "in": "path", "required": true, "schema": { "type": "string" } });
+    json!({
+        "/v1/credentials": { "get": {
+            "summary": "Credentials the client may see",
+            "parameters": [
+                query("limit", "integer", "At most this many; 100 by default, 1000 at most"),
+                query("after", "string", "The name to continue after"),
+                query("state", "string", "Only those in this state"),
+            ],
+            "responses": responses("CredentialList", &[400, 401]),
+        }},
+        "/v1/credentials/{name}": { "parameters": [name.clone()], "get": {
+            "summary": "One credential's standing, without its token",
+            "responses": responses("CredentialStatus", &[401, 404]),
+        }},
+        "/v1/credentials/{name}/token": { "parameters": [name.clone()], "get": {
+            "summary": "The current token and how long it may be relied on",
+            "parameters": [
+                query("min_ttl", "string", "A told life of at least this long, if it can be had without harm"),
+                query("after", "integer", "Answer only with a generation other than this one"),
+                query("wait", "string", "With `after`: how long to wait for it, at most 60s; then 304"),
+            ],
+            "responses": token_responses(),
+        }},
+        "/v1/credentials/{name}/report": { "parameters": [name.clone()], "post": {
+            "summary": "A token was refused (passive refresh)",
+            "requestBody": body("ReportRequest"),
+            "responses": responses("Token", &[400, 401, 403, 404, 413, 429, 502, 503, 504]),
+        }},
+        "/v1/credentials/{name}/refresh": { "parameters": [name], "post": {
+            "summary": "Refresh now (needs the right `admin`)",
+            "requestBody": body("RefreshRequest"),
+            "responses": responses("CredentialStatus", &[400, 401, 403, 404, 409, 413, 429, 503]),
+        }},
+        "/healthz": { "get": open("Liveness") },
+        "/readyz": { "get": open("Readiness: 503 while the store fails or the server shuts down") },
+        "/openapi.json": { "get": open("This document") },
+        "/metrics": { "get": {
+            "summary": "Prometheus metrics", "responses": { "200": { "description": "OpenMetrics text" } },
+        }},
+    })
+}
+
+fn query(name: &str, kind: &str, description: &str) -> Value {
+    json!({ "name": name, "in": "query", "description": description, "schema": { "type": kind } })
+}
+
+fn body(schema: &str) -> Value {
+    json!({ "content": { "application/json": { "schema": reference(schema) } } })
+}
+
+fn open(summary: &str) -> Value {
+    json!({ "summary": summary, "security": [], "responses": { "200": { "description": "OK" } } })
+}
+
+fn reference(schema: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{schema}") })
+}
+
+fn responses(schema: &str, problems: &[u16]) -> Value {
+    let ok =
+        json!({ "description": "OK", "content": { "application/json": { "schema": reference(schema) } } });
+    let problem = json!({ "application/problem+json": { "schema": reference("Problem") } });
+    let mut all = serde_json::Map::from_iter([("200".to_owned(), ok)]);
+    for status in problems {
+        let response = json!({ "description": "A problem; see `code` and `next_step`", "content": problem });
+        all.insert(status.to_string(), response);
+    }
+    Value::Object(all)
+}
+
+fn token_responses() -> Value {
+    let mut all = responses("Token", &[400, 401, 403, 404, 502, 503, 504]);
+    if let Some(all) = all.as_object_mut() {
+        let description = "Nothing new; the end of the told life is in Tokenward-Expires-At";
+        all.insert("304".to_owned(), json!({ "description": description }));
+    }
+    all
+}

@@ -1,0 +1,53 @@
+//! `POST /v1/credentials/{name}/report`: "this token was refused" (the passive refresh).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Response};
+use tokenward_api::{ErrorCode, ReportRequest};
+use tokenward_core::credential::ReportAnswer;
+use tokenward_core::secret::Secret;
+use tokio::sync::oneshot;
+
+use super::answer::{Body, Refusal};
+use super::{Api, token};
+use crate::clock;
+use crate::driver::Input;
+use crate::feed::Entry;
+
+/// How long a report waits until it is verified and what follows from it is done.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Answers with the current token once the report is settled.
+///
+/// # Errors
+/// The report is malformed, reports are used up, or there is no usable token.
+pub async fn report(
+    api: &Api,
+    entry: &Arc<Entry>,
+    request: &ReportRequest,
+) -> Result<Response<Body>, Refusal> {
+    if let Some(generation) = reported(entry, request)? {
+        let (reply, answer) = oneshot::channel();
+        let input = Input::Report { id: entry.id, generation, proven: false, reply };
+        drop(api.driver.send(input));
+        if let Ok(Ok(ReportAnswer::Limited { until })) = tokio::time::timeout(WAIT, answer).await {
+            let detail = format!("reports of {} have used up what they may cost", entry.name);
+            return Err(Refusal::retry(ErrorCode::Limited.problem(detail), until - clock::boot()));
+        }
+    }
+    token::read_current(api, entry, &HeaderMap::new()).await
+}
+
+/// The generation that is meant; `None` when it is a token that is not the current one.
+fn reported(entry: &Entry, request: &ReportRequest) -> Result<Option<u64>, Refusal> {
+    match (request.generation, &request.token) {
+        (Some(generation), None) => Ok(Some(generation)),
+        (None, Some(token)) => {
+            let view = entry.view();
+            let token = Secret::new(token.as_str());
+            Ok(view.offer.as_ref().filter(|offer| offer.token == token).map(|offer| offer.generation))
+        }
+        _ => Err(ErrorCode::Malformed.problem("a report names either a `generation` or a `token`").into()),
+    }
+}

@@ -1,0 +1,60 @@
+//! A credential's snapshot as people see it.
+
+use tokenward_api::{Budget, CredentialStatus, ForeignRefreshes, LastFailure, PlatformError};
+use tokenward_core::time::{Boot, Now};
+use tokenward_core::view::{Reading, Trouble, View};
+
+use crate::clock;
+use crate::feed::Entry;
+
+/// What can be seen of a credential now. Never its token.
+pub fn of(entry: &Entry, now: Now) -> CredentialStatus {
+    let view = entry.view_full();
+    let at = |boot: Boot| clock::rfc3339(now.wall_of(boot));
+    let offer = view.offer.as_ref();
+    CredentialStatus {
+        name: entry.name.as_str().to_owned(),
+        platform: entry.platform.to_owned(),
+        state: view.state.as_str().to_owned(),
+        usable: !matches!(view.read(now.boot), Reading::Nothing),
+        generation: view.generation,
+        issued_at: offer.map(|offer| at(offer.issued)),
+        expires_at: offer.map(|offer| at(offer.end)),
+        next_refresh_at: view.next_fetch.map(at),
+        refreshing: view.fetching,
+        last_failure: view.trouble.as_deref().map(|trouble| last_failure(entry, trouble)),
+        foreign_refreshes: foreign(entry, &view),
+        budget: Budget { used_today: view.budget_used, left_today: view.budget_remaining },
+        reads: entry.counts.reads.load(std::sync::atomic::Ordering::Relaxed),
+    }
+}
+
+fn last_failure(entry: &Entry, trouble: &Trouble) -> LastFailure {
+    let failure = &trouble.failure;
+    LastFailure {
+        code: failure.kind.code().to_owned(),
+        detail: failure.detail.to_string(),
+        next_step: failure.next_step.replace("NAME", entry.name.as_str()),
+        at: clock::rfc3339(trouble.at),
+        attempts: trouble.failures,
+        platform: failure.refusal.as_ref().map(|refusal| PlatformError::new(&refusal.code, &refusal.message)),
+    }
+}
+
+fn foreign(entry: &Entry, view: &View) -> Option<ForeignRefreshes> {
+    let last = view.foreign.last?;
+    let times_today = view.foreign.times_today;
+    let last_at = clock::rfc3339(last);
+    let detail =
+        format!("Someone else fetches tokens for this app: last seen {last_at}, {times_today} times today.");
+    Some(ForeignRefreshes {
+        times_today,
+        last_at,
+        detail,
+        next_step: format!(
+            "Look for other programs, environments or developer tools that use the secret of {}, and point them \
+             here; if you cannot find them, reset the secret.",
+            entry.name
+        ),
+    })
+}

@@ -1,0 +1,135 @@
+//! The only writer to the store: seals tokens, gathers writes into one commit, and tells the driver.
+//!
+//! While one commit is on its way to the disk, further writes gather for the next: a thousand keeps cost a
+//! few commits, and a lone keep waits for nobody.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokenward_core::event::Event;
+use tokenward_core::fleet::CredentialId;
+use tokenward_core::record::Record;
+use tokenward_core::secret::Secret;
+use tokenward_store::{Applied, Store, StoreError, Write};
+use tokenward_vault::{KeyRing, Place};
+use tokio::sync::mpsc;
+
+use crate::driver::Input;
+
+/// Something to store for one credential.
+#[derive(Debug)]
+pub enum Job {
+    /// An intent.
+    Intend(CredentialId, Box<Record>),
+    /// A token, with the attempt that fetched it.
+    Keep(CredentialId, u64, Box<Record>, Secret),
+    /// What changed beside the token.
+    Note(Box<Record>),
+}
+
+/// Whether the last commit succeeded: what readiness tells.
+#[derive(Debug, Default)]
+pub struct Health {
+    failing: AtomicBool,
+}
+
+/// The writer's task and what it shares.
+pub struct Keeper {
+    /// Where it stores.
+    pub store: Arc<dyn Store>,
+    /// What it seals with.
+    pub keys: Arc<KeyRing>,
+    /// Where it tells how it went.
+    pub health: Arc<Health>,
+    /// Whom it answers.
+    pub driver: mpsc::UnboundedSender<Input>,
+}
+
+/// The field under which tokens are sealed.
+pub const TOKEN_FIELD: &str = "token";
+/// Writes in one commit at the most.
+const BATCH: usize = 1_000;
+
+impl Health {
+    /// Whether the last commit failed.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+}
+
+impl Keeper {
+    /// Stores until nobody can send any more.
+    pub async fn run(self, mut jobs: mpsc::UnboundedReceiver<Job>) {
+        let mut batch = Vec::new();
+        while jobs.recv_many(&mut batch, BATCH).await > 0 {
+            let writes: Vec<Write> = batch.iter().map(|job| self.write(job)).collect();
+            let outcome = self.store.apply(&writes).await;
+            self.note_health(&outcome);
+            for (index, job) in batch.drain(..).enumerate() {
+                let applied = outcome.as_ref().ok().and_then(|applied| applied.get(index).copied());
+                self.answer(&job, applied);
+            }
+        }
+    }
+
+    fn write(&self, job: &Job) -> Write {
+        match job {
+            Job::Intend(_, record) => Write::Intend(record.as_ref().clone()),
+            Job::Note(record) => Write::Note(record.as_ref().clone()),
+            Job::Keep(_, _, record, token) => {
+                let sealed = self.keys.seal(&place(record), token.expose().as_bytes());
+                Write::Keep(record.as_ref().clone(), sealed)
+            }
+        }
+    }
+
+    fn note_health(&self, outcome: &Result<Vec<Applied>, StoreError>) {
+        let failing = outcome.is_err();
+        let before = self.health.failing.swap(failing, Ordering::Relaxed);
+        match outcome {
+            Err(error) if !before => {
+                let next_step = next_step(error);
+                tracing::error!(%error, next_step, "the store fails: tokens are served, but not kept");
+            }
+            Ok(_) if before => tracing::info!("the store works again"),
+            _ => {}
+        }
+    }
+
+    fn answer(&self, job: &Job, applied: Option<Applied>) {
+        let (id, event) = match (job, applied) {
+            (Job::Note(_), _) => return,
+            (Job::Intend(id, record), Some(Applied::Stored)) => {
+                (*id, Event::Intended { attempt: record.attempt })
+            }
+            (Job::Intend(id, record), _) => (*id, Event::IntentFailed { attempt: record.attempt }),
+            (Job::Keep(id, attempt, ..), Some(Applied::Stored)) => (*id, Event::Kept { attempt: *attempt }),
+            (Job::Keep(id, attempt, ..), Some(Applied::Superseded)) => {
+                (*id, Event::KeepSuperseded { attempt: *attempt })
+            }
+            (Job::Keep(id, attempt, ..), None) => (*id, Event::KeepFailed { attempt: *attempt }),
+        };
+        // The driver goes first at shutdown; then nobody needs to know.
+        drop(self.driver.send(Input::Event(id, event)));
+    }
+}
+
+/// Where the token of a record belongs.
+#[must_use]
+pub fn place(record: &Record) -> Place<'_> {
+    Place {
+        credential: record.name.as_str(),
+        field: TOKEN_FIELD,
+        generation: record.token.map_or(0, |token| token.generation),
+        fingerprint: &record.fingerprint,
+    }
+}
+
+fn next_step(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Full => "Free space on the disk that holds data_dir.",
+        StoreError::Locked => "End the program that holds store.db open for writing.",
+        _ => "Check the disk and the permissions of data_dir.",
+    }
+}

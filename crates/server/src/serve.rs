@@ -1,0 +1,236 @@
+//! Configuration → build → run. Whatever can be wrong is found before the first request is answered.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokenward_core::fleet::{Effects, Fleet, Settings};
+use tokenward_core::record::Record;
+use tokenward_core::secret::Secret;
+use tokenward_store::{Sql, Store, Stored};
+use tokenward_vault::KeyRing;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+use crate::clients::Clients;
+use crate::clock;
+use crate::config::{Config, ConfigError};
+use crate::data_dir::DataDir;
+use crate::driver::{Driver, Input};
+use crate::feed::Feed;
+use crate::fetch::Egress;
+use crate::http::{Api, Listener};
+use crate::keeper::{Health, Job, Keeper, place};
+use crate::material::Material;
+use crate::telemetry::{Seen, Telemetry};
+
+/// A server that is built and bound, and not running yet.
+pub struct Server {
+    listeners: Vec<Listener>,
+    address: SocketAddr,
+    api: Arc<Api>,
+    driver: Driver,
+    inputs: mpsc::UnboundedReceiver<Input>,
+    keeper: Keeper,
+    jobs: mpsc::UnboundedReceiver<Job>,
+    store: Arc<dyn Store>,
+    stop: (watch::Sender<bool>, watch::Receiver<bool>),
+    _data_dir: DataDir,
+}
+
+/// Ends a running server in good order.
+#[derive(Clone, Debug)]
+pub struct Stopper(watch::Sender<bool>);
+
+impl Stopper {
+    /// Begins the end: no new connections, running fetches are kept, then the store is closed.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Server {
+    /// Opens the data folder and the store, reads every secret, and binds every listener.
+    ///
+    /// # Errors
+    /// Something that the configuration promises is not there.
+    pub async fn build(config: &Config) -> Result<Server, ConfigError> {
+        let data_dir = DataDir::open(&config.server.data_dir)?;
+        let keys = Arc::new(data_dir.key_ring(config)?);
+        let materials =
+            config.credentials.iter().map(|credential| Material::gather(config, credential).map(Arc::new));
+        let materials = materials.collect::<Result<Vec<_>, ConfigError>>()?;
+        let clients = Clients::gather(config)?;
+        let egress = Egress::new(&config.egress)?;
+        let store = open_store(&data_dir).await?;
+        let (listeners, address) = bind(config, &data_dir).await?;
+
+        let (inputs_sender, inputs) = mpsc::unbounded_channel();
+        let (jobs_sender, jobs) = mpsc::unbounded_channel();
+        let (fleet, feed) = restore(config, &materials, &keys, store.as_ref()).await?;
+        let (feed, telemetry) = (Arc::new(feed), Arc::new(Telemetry::new()));
+        let health = Arc::new(Health::default());
+        let driver = Driver {
+            fleet,
+            materials,
+            feed: Arc::clone(&feed),
+            keeper: jobs_sender,
+            egress,
+            keys: Arc::clone(&keys),
+            telemetry: Arc::clone(&telemetry),
+            inputs: inputs_sender.clone(),
+        };
+        let keeper = Keeper {
+            store: Arc::clone(&store),
+            keys,
+            health: Arc::clone(&health),
+            driver: inputs_sender.clone(),
+        };
+        let api =
+            Api { feed, clients, driver: inputs_sender, store: health, telemetry, draining: false.into() };
+        let api = Arc::new(api);
+        let stop = watch::channel(false);
+        Ok(Server { listeners, address, api, driver, inputs, keeper, jobs, store, stop, _data_dir: data_dir })
+    }
+
+    /// Where the API listens, with the real port.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What ends the server.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.stop.0.clone())
+    }
+
+    /// From now on, everything that happens to credentials.
+    #[must_use]
+    pub fn watch(&self) -> tokio::sync::broadcast::Receiver<Seen> {
+        self.api.telemetry.watch()
+    }
+
+    /// Serves until stopped, then ends in good order: connections finish, running fetches are kept, the store
+    /// is closed.
+    pub async fn run(self) {
+        let Server { listeners, api, driver, inputs, keeper, jobs, store, stop, address, .. } = self;
+        tracing::info!(%address, "listening");
+        let inputs_sender = driver.inputs.clone();
+        let driving = tokio::spawn(driver.run(inputs));
+        let keeping = tokio::spawn(keeper.run(jobs));
+        let serving: Vec<_> = listeners
+            .into_iter()
+            .map(|listener| tokio::spawn(crate::http::serve(listener, Arc::clone(&api), stop.1.clone())))
+            .collect();
+        let mut stopped = stop.1.clone();
+        // The sender lives as long as this function: waiting for it cannot fail.
+        drop(stopped.wait_for(|stop| *stop).await);
+        tracing::info!("shutting down");
+        api.draining.store(true, Ordering::Relaxed);
+        drop(inputs_sender.send(Input::Drain));
+        for task in serving {
+            drop(task.await);
+        }
+        drop(driving.await);
+        drop(api);
+        drop(keeping.await);
+        if let Err(error) = store.close().await {
+            tracing::warn!(%error, "the store could not be closed in good order");
+        }
+        tracing::info!("ended");
+    }
+}
+
+async fn open_store(data_dir: &DataDir) -> Result<Arc<dyn Store>, ConfigError> {
+    let path = data_dir.store();
+    let store = Sql::open(&path).await.map_err(|error| {
+        ConfigError::outside(
+            format!("cannot open the store {}: {error}.", path.display()),
+            match error {
+                tokenward_store::StoreError::TooNew { .. } => {
+                    "Run the version of Tokenward that wrote it, or restore a backup made with this version."
+                }
+                tokenward_store::StoreError::Locked => "End the program that holds store.db open.",
+                tokenward_store::StoreError::Full => "Free space on the disk.",
+                _ => "Check the disk and the permissions of data_dir, or restore a backup.",
+            },
+        )
+    })?;
+    Ok(Arc::new(store))
+}
+
+async fn bind(config: &Config, data_dir: &DataDir) -> Result<(Vec<Listener>, SocketAddr), ConfigError> {
+    use crate::http::Entrance;
+    let cannot = |what: String, error: std::io::Error| {
+        ConfigError::outside(
+            format!("cannot listen on {what}: {error}."),
+            "End the program that listens there, or choose another address.",
+        )
+    };
+    let wanted = config.server.listen;
+    let public = TcpListener::bind(wanted).await.map_err(|error| cannot(wanted.to_string(), error))?;
+    let address = public.local_addr().map_err(|error| cannot(wanted.to_string(), error))?;
+    let mut listeners = vec![Listener::Tcp(public, Entrance::Public)];
+    if let Some(wanted) = config.server.metrics_listen {
+        let metrics = TcpListener::bind(wanted).await.map_err(|error| cannot(wanted.to_string(), error))?;
+        listeners.push(Listener::Tcp(metrics, Entrance::Metrics));
+    }
+    let socket = data_dir.admin_socket();
+    let admin = Listener::admin(&socket).map_err(|error| cannot(socket.display().to_string(), error))?;
+    listeners.push(admin);
+    Ok((listeners, address))
+}
+
+/// Puts the configuration and what the store knows together.
+async fn restore(
+    config: &Config,
+    materials: &[Arc<Material>],
+    keys: &KeyRing,
+    store: &dyn Store,
+) -> Result<(Fleet, Feed), ConfigError> {
+    let wanted: HashMap<&str, usize> =
+        materials.iter().enumerate().map(|(index, material)| (material.name.as_str(), index)).collect();
+    let mut stored: HashMap<usize, (Record, Option<Secret>)> = HashMap::new();
+    let mut each = |Stored { record, token }: Stored| {
+        if let Some(index) = wanted.get(record.name.as_str()) {
+            let token = token.and_then(|sealed| unseal(keys, &record, &sealed));
+            stored.insert(*index, (record, token));
+        }
+    };
+    store.load(&mut each).await.map_err(|error| {
+        ConfigError::outside(format!("{error}."), "Restore a backup, or move store.db away to begin anew.")
+    })?;
+
+    let opened = store.opened();
+    let now = clock::now();
+    let settings = Settings { epoch: opened.epoch, salt: clock::entropy(), embedded: true };
+    let mut fleet = Fleet::new(settings, now);
+    let mut feed = Feed::default();
+    let mut effects = Effects::new();
+    for (index, (material, config)) in materials.iter().zip(&config.credentials).enumerate() {
+        let known = stored.remove(&index);
+        let known = known.as_ref().map(|(record, token)| (record, token.clone()));
+        let credential = Fleet::build(material.spec(config, keys), known, opened.crashed, now);
+        let id = fleet.add(credential, now, &mut effects);
+        feed.add(material.name.clone(), id, material.provider.platform());
+    }
+    for (id, effect) in effects {
+        if let (tokenward_core::effect::Effect::Publish { view }, Some(entry)) = (effect, feed.get(id)) {
+            entry.publish(*view);
+        }
+    }
+    Ok((fleet, feed))
+}
+
+/// A stored token that does not open is as good as lost: it is fetched anew.
+fn unseal(keys: &KeyRing, record: &Record, sealed: &[u8]) -> Option<Secret> {
+    match keys.open(&place(record), sealed) {
+        Ok(opened) => std::str::from_utf8(&opened).ok().map(Secret::new),
+        Err(error) => {
+            tracing::warn!(credential = %record.name, %error, "the stored token cannot be read and is fetched anew");
+            None
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Prometheus metrics. What a credential's snapshot tells is read from it when metrics are asked for.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use tokenward_core::time::Span;
+
+use crate::clock;
+use crate::feed::{Entry, Feed};
+
+/// The process's own counters.
+#[derive(Debug)]
+pub struct Metrics {
+    lateness: Histogram,
+    /// Requests by what they were answered with.
+    pub http: HttpCounts,
+}
+
+/// Requests by the class of their status.
+#[derive(Debug, Default)]
+pub struct HttpCounts {
+    classes: [AtomicU64; 5],
+}
+
+impl HttpCounts {
+    /// Counts one answer.
+    pub fn count(&self, status: u16) {
+        let class = usize::from(status / 100).saturating_sub(1);
+        if let Some(counter) = self.classes.get(class) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Metrics {
+    pub(super) fn new() -> Metrics {
+        let bounds = [0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0, 600.0, 3600.0];
+        Metrics { lateness: Histogram::new(bounds), http: HttpCounts::default() }
+    }
+
+    pub(super) fn observe_lateness(&self, late: Span) {
+        self.lateness.observe(late.0 as f64 / 1000.0);
+    }
+
+    /// All metrics in the text format.
+    #[must_use]
+    pub fn render(&self, feed: &Arc<Feed>) -> String {
+        let mut registry = Registry::with_prefix("tokenward");
+        registry.register_collector(Box::new(Credentials(Arc::clone(feed))));
+        let help = "How long after its planned time a refresh was begun, in seconds";
+        registry.register("refresh_lateness_seconds", help, self.lateness.clone());
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+        let end = text.trim_end().trim_end_matches("# EOF").len();
+        text.truncate(end);
+        self.render_http(&mut text);
+        text.push_str("# EOF\n");
+        text
+    }
+
+    fn render_http(&self, text: &mut String) {
+        text.push_str("# HELP tokenward_http_requests HTTP requests by the class of their status.\n");
+        text.push_str("# TYPE tokenward_http_requests counter\n");
+        for (class, counter) in (1..).zip(&self.http.classes) {
+            let count = counter.load(Ordering::Relaxed);
+            let _ = writeln!(text, "tokenward_http_requests_total{{status=\"{class}xx\"}} {count}");
+        }
+    }
+}
+
+/// An outcome's label and where it is counted.
+type Outcome<'a> = (&'a str, fn(&Entry) -> &AtomicU64);
+
+#[derive(Debug)]
+struct Credentials(Arc<Feed>);
+
+impl Collector for Credentials {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let now = clock::boot();
+        self.gauge(
+            &mut encoder,
+            "token_expiry_seconds",
+            "Seconds until the true end of the current token",
+            |entry| entry.view().offer.as_ref().map(|offer| (offer.end - now).whole_seconds()),
+        )?;
+        self.gauge(&mut encoder, "budget_remaining", "Fetches left of the platform's day", |entry| {
+            entry.view().budget_remaining.map(i64::from)
+        })?;
+        self.states(&mut encoder)?;
+        self.counter(&mut encoder, "reads", "Tokens handed out", &[("", |entry| &entry.counts.reads)])?;
+        let foreign = "Deaths of a token long before its end without our doing";
+        self.counter(&mut encoder, "foreign_refresh", foreign, &[("", |entry| &entry.counts.foreign)])?;
+        let outcomes: [Outcome<'_>; 4] = [
+            ("rotated", |entry| &entry.counts.rotated),
+            ("unchanged", |entry| &entry.counts.unchanged),
+            ("failed", |entry| &entry.counts.failed),
+            ("ambiguous", |entry| &entry.counts.ambiguous),
+        ];
+        self.counter(&mut encoder, "refresh", "Fetches by their outcome", &outcomes)
+    }
+}
+
+impl Credentials {
+    fn gauge(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        name: &str,
+        help: &str,
+        value: impl Fn(&Entry) -> Option<i64>,
+    ) -> Result<(), std::fmt::Error> {
+        let gauge = ConstGauge::new(0_i64);
+        let mut metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+        for entry in self.0.iter() {
+            if let Some(value) = value(entry) {
+                let labels = [("credential", entry.name.as_str())];
+                one(&mut metric, &labels, &ConstGauge::new(value))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn states(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let gauge = ConstGauge::new(1_i64);
+        let help = "1 for the state the credential is in";
+        let mut metric = encoder.encode_descriptor("credential_state", help, None, gauge.metric_type())?;
+        for entry in self.0.iter() {
+            let state = entry.view().state.as_str();
+            let labels =
+                [("credential", entry.name.as_str()), ("platform", entry.platform), ("state", state)];
+            one(&mut metric, &labels, &gauge)?;
+        }
+        Ok(())
+    }
+
+    fn counter(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        name: &str,
+        help: &str,
+        outcomes: &[Outcome<'_>],
+    ) -> Result<(), std::fmt::Error> {
+        let mut metric =
+            encoder.encode_descriptor(name, help, None, ConstCounter::new(0_u64).metric_type())?;
+        for entry in self.0.iter() {
+            for (outcome, counter) in outcomes {
+                let counter = ConstCounter::new(counter(entry).load(Ordering::Relaxed));
+                let credential = ("credential", entry.name.as_str());
+                if outcome.is_empty() {
+                    one(&mut metric, &[credential], &counter)?;
+                } else {
+                    one(&mut metric, &[credential, ("outcome", outcome)], &counter)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn one<const N: usize>(
+    metric: &mut MetricEncoder<'_>,
+    labels: &[(&str, &str); N],
+    value: &impl EncodeMetric,
+) -> Result<(), std::fmt::Error> {
+    value.encode(metric.encode_family(labels)?)
+}

@@ -25,6 +25,8 @@ pub struct Settings {
     pub epoch: u32,
     /// Differs from node to node, so that nodes do not retry in step.
     pub salt: u64,
+    /// Which boot of which machine this is; 0 for unknown.
+    pub boot_id: u64,
     /// Whether the store is ours alone.
     pub embedded: bool,
 }
@@ -167,14 +169,17 @@ impl Fleet {
     /// A credential from its configuration and from what the store knows of it, if anything.
     #[must_use]
     pub fn build(
+        &self,
         spec: Spec,
         stored: Option<(&Record, Option<Secret>)>,
-        crashed: bool,
+        last_crash: Option<u32>,
         now: Now,
     ) -> Credential {
         match stored {
-            Some((record, token)) => Credential::restore(spec, record, token, crashed, now),
-            None => Credential::new(spec, now),
+            Some((record, token)) => {
+                Credential::restore(spec, record, token, last_crash, self.settings.boot_id, now)
+            }
+            None => Credential::unknown(spec, last_crash, now),
         }
     }
 
@@ -191,6 +196,7 @@ impl Fleet {
             effects: &mut self.scratch,
             next_attempt: &mut self.next_attempt,
             salt: self.settings.salt,
+            boot_id: self.settings.boot_id,
             embedded: self.settings.embedded,
         };
         let answer = act(credential, &mut context);

@@ -16,6 +16,8 @@ pub struct Record {
     /// A keyed digest of all that a person could have corrected (secret included): a stored block holds
     /// only while it is unchanged.
     pub config_mark: [u8; 16],
+    /// How the clocks stood when it was made.
+    pub clocks: ClockRecord,
     /// The newest attempt. Stores are fenced by it: an older attempt changes nothing.
     pub attempt: u64,
     /// The highest generation that may have been handed out.
@@ -31,6 +33,16 @@ pub struct Record {
     pub trouble: Option<TroubleRecord>,
     /// Deaths of our tokens that were not our doing.
     pub foreign: ForeignRecord,
+}
+
+/// How the two clocks stood to each other. Within one boot of the machine, the boot clock tells how much
+/// time has passed since the record was made, whatever was done to the wall clock meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ClockRecord {
+    /// Which boot of which machine; 0 for unknown.
+    pub boot_id: u64,
+    /// What the wall showed when this boot began, as the wall was set when the record was made.
+    pub booted: Wall,
 }
 
 /// The standing of a stored token.

@@ -468,12 +468,29 @@ fn a_clock_set_back_across_a_restart_makes_the_token_probed_before_it_is_served(
     bench.run_for(minutes(1));
     bench.stop();
     bench.set_wall_back(minutes(120));
+    bench.boot_id = 2;
     bench.probe_answers = false;
     bench.start();
     bench.run_for(seconds(1));
     assert_eq!((bench.token(), bench.fetches), (None, 1));
+    bench.answer = Answer::Silence;
     bench.probe_result(Verdict::Alive);
-    assert_eq!((bench.token(), bench.fetches), (Some("token-1".into()), 1));
+    assert_eq!(bench.token(), Some("token-1".into()));
+    assert_eq!(bench.fetches, 2, "nobody knows how long it still lives");
+}
+
+#[test]
+fn a_clock_that_was_set_between_two_runs_of_one_boot_changes_nothing() {
+    for jump in [minutes(-600), minutes(600)] {
+        let mut bench = Bench::new(classic());
+        bench.run_for(minutes(1));
+        let told = bench.told_end();
+        bench.stop();
+        bench.set_wall_back(jump);
+        bench.start();
+        bench.run_for(seconds(1));
+        assert_eq!((bench.fetches, bench.told_end()), (1, told));
+    }
 }
 
 #[test]

@@ -37,6 +37,14 @@ pub fn entropy() -> u64 {
     u64::from_ne_bytes(bytes)
 }
 
+/// Which boot of which machine this is; 0 where the system does not say.
+#[must_use]
+pub fn boot_id() -> u64 {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).take(16).collect();
+    u64::from_str_radix(&digits, 16).unwrap_or(0)
+}
+
 /// A moment of the wall as RFC 3339 in UTC, to the second.
 #[must_use]
 pub fn rfc3339(wall: Wall) -> String {

@@ -3,6 +3,9 @@ CREATE TABLE credential (
     name                TEXT   NOT NULL PRIMARY KEY,
     fingerprint         BLOB   NOT NULL,
     config_mark         BLOB   NOT NULL,
+    -- How the clocks stood when the row was written (boot_id 0: unknown).
+    boot_id             BIGINT NOT NULL,
+    booted_at           BIGINT NOT NULL,
     -- The newest attempt: every write is fenced by it.
     attempt             BIGINT NOT NULL,
     reserved            BIGINT NOT NULL,
@@ -39,10 +42,12 @@ CREATE TABLE credential (
     contested_until     BIGINT
 );
 
--- One row: how often the store was opened, and whether the last run closed it in good order.
+-- One row: how often the store was opened, whether the last run closed it in good order, and the last run
+-- that did not (0: none).
 CREATE TABLE run (
-    id     BIGINT NOT NULL PRIMARY KEY,
-    epoch  BIGINT NOT NULL,
-    clean  BIGINT NOT NULL
+    id          BIGINT NOT NULL PRIMARY KEY,
+    epoch       BIGINT NOT NULL,
+    clean       BIGINT NOT NULL,
+    last_crash  BIGINT NOT NULL
 );
-INSERT INTO run (id, epoch, clean) VALUES (1, 0, 1);
+INSERT INTO run (id, epoch, clean, last_crash) VALUES (1, 0, 1, 0);

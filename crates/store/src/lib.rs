@@ -46,8 +46,8 @@ pub trait Store: Send + Sync {
 pub struct Opened {
     /// How often the store was opened, this time included. Never repeats.
     pub epoch: u32,
-    /// Whether the run before did not end in good order.
-    pub crashed: bool,
+    /// The last run that did not end in good order.
+    pub last_crash: Option<u32>,
 }
 
 /// A record with its sealed token.

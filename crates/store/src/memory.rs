@@ -36,6 +36,7 @@ struct Content {
     rows: HashMap<Name, Stored>,
     epoch: u32,
     clean: bool,
+    last_crash: Option<u32>,
     fault: Fault,
 }
 
@@ -50,10 +51,12 @@ impl Memory {
     fn open(content: Arc<Mutex<Content>>) -> Memory {
         let opened = {
             let mut guard = content.lock().unwrap_or_else(PoisonError::into_inner);
+            if !guard.clean {
+                guard.last_crash = Some(guard.epoch);
+            }
             guard.epoch += 1;
-            let crashed = !guard.clean;
             guard.clean = false;
-            Opened { epoch: guard.epoch, crashed }
+            Opened { epoch: guard.epoch, last_crash: guard.last_crash }
         };
         Memory { content, opened }
     }

@@ -6,16 +6,20 @@ use sqlx::query::Query;
 use tokenward_core::budget::Usage;
 use tokenward_core::failure::{Failure, FailureKind, Refusal};
 use tokenward_core::name::Name;
-use tokenward_core::record::{ExposureRecord, ForeignRecord, Record, TokenRecord, TroubleRecord};
+use tokenward_core::record::{
+    ClockRecord, ExposureRecord, ForeignRecord, Record, TokenRecord, TroubleRecord,
+};
 use tokenward_core::time::{Span, Wall};
 
 use crate::{StoreError, Stored};
 
 /// The columns beside `token`, in the order in which [`bind`] binds them.
-pub(crate) const COLUMNS: [&str; 30] = [
+pub(crate) const COLUMNS: [&str; 32] = [
     "name",
     "fingerprint",
     "config_mark",
+    "boot_id",
+    "booted_at",
     "attempt",
     "reserved",
     "generation",
@@ -56,6 +60,8 @@ pub(crate) fn bind<'q>(query: AnyQuery<'q>, record: &Record) -> AnyQuery<'q> {
         .bind(record.name.as_str().to_owned())
         .bind(record.fingerprint.to_vec())
         .bind(record.config_mark.to_vec())
+        .bind(record.clocks.boot_id.cast_signed())
+        .bind(record.clocks.booted.0)
         .bind(record.attempt.cast_signed())
         .bind(record.reserved.cast_signed())
         .bind(token.map(|token| token.generation.cast_signed()))
@@ -92,6 +98,10 @@ pub(crate) fn read(row: &AnyRow) -> Result<Stored, StoreError> {
         name: Name::parse(&name).map_err(|error| cells.damaged(error.to_string()))?,
         fingerprint: cells.bytes("fingerprint")?,
         config_mark: cells.bytes("config_mark")?,
+        clocks: ClockRecord {
+            boot_id: cells.number("boot_id")?.cast_unsigned(),
+            booted: Wall(cells.number("booted_at")?),
+        },
         attempt: cells.number("attempt")?.cast_unsigned(),
         reserved: cells.number("reserved")?.cast_unsigned(),
         token: cells.token()?,

@@ -88,20 +88,26 @@ async fn migrate(connection: &mut AnyConnection) -> Result<(), StoreError> {
     }
 }
 
-/// Counts this run and finds out how the last one ended.
+/// Counts this run and finds out how the ones before it ended.
 async fn begin_run(connection: &mut AnyConnection) -> Result<Opened, StoreError> {
-    let row = sqlx::query("SELECT epoch, clean FROM run WHERE id = 1").fetch_one(&mut *connection).await;
+    let row = sqlx::query("SELECT epoch, clean, last_crash FROM run WHERE id = 1")
+        .fetch_one(&mut *connection)
+        .await;
     let row = row.map_err(sort)?;
-    let epoch: i64 = row.try_get("epoch").map_err(sort)?;
-    let clean: i64 = row.try_get("clean").map_err(sort)?;
-    let epoch =
-        u32::try_from(epoch + 1).map_err(|_| StoreError::Failed(format!("the run is numbered {epoch}")))?;
-    sqlx::query("UPDATE run SET epoch = $1, clean = 0 WHERE id = 1")
-        .bind(i64::from(epoch))
+    let number = |column| row.try_get::<i64, _>(column).map_err(sort);
+    let (before, clean, last_crash) = (number("epoch")?, number("clean")?, number("last_crash")?);
+    let last_crash = if clean == 0 { before } else { last_crash };
+    sqlx::query("UPDATE run SET epoch = $1, clean = 0, last_crash = $2 WHERE id = 1")
+        .bind(before + 1)
+        .bind(last_crash)
         .execute(connection)
         .await
         .map_err(sort)?;
-    Ok(Opened { epoch, crashed: clean == 0 })
+    let run = |number: i64| {
+        u32::try_from(number).map_err(|_| StoreError::Failed(format!("a run is numbered {number}")))
+    };
+    let last_crash = if last_crash == 0 { None } else { Some(run(last_crash)?) };
+    Ok(Opened { epoch: run(before + 1)?, last_crash })
 }
 
 #[async_trait]

@@ -7,7 +7,9 @@ use std::future::Future;
 use tokenward_core::budget::Usage;
 use tokenward_core::failure::{Failure, FailureKind, Refusal};
 use tokenward_core::name::Name;
-use tokenward_core::record::{ExposureRecord, ForeignRecord, Record, TokenRecord, TroubleRecord};
+use tokenward_core::record::{
+    ClockRecord, ExposureRecord, ForeignRecord, Record, TokenRecord, TroubleRecord,
+};
 use tokenward_core::time::{Span, Wall};
 use tokenward_store::{Applied, Memory, Sql, Store, Stored, Write};
 
@@ -71,6 +73,7 @@ fn record(name: &str, attempt: u64) -> Record {
         name: Name::parse(name).unwrap(),
         fingerprint: [1; 32],
         config_mark: [2; 16],
+        clocks: ClockRecord { boot_id: u64::MAX, booted: Wall(-7) },
         attempt,
         reserved: 17,
         token: Some(TokenRecord {
@@ -102,7 +105,7 @@ async fn apply(store: &impl Store, write: Write) -> Applied {
 async fn a_new_store_is_empty_and_clean(mut bench: impl Bench) {
     let store = bench.open().await;
     assert_eq!(store.opened().epoch, 1);
-    assert!(!store.opened().crashed);
+    assert_eq!(store.opened().last_crash, None);
     assert_eq!(all(&store).await, []);
 }
 
@@ -193,12 +196,12 @@ async fn a_run_that_was_not_closed_counts_as_crashed(mut bench: impl Bench) {
     apply(&first, Write::Keep(record("a", 5), vec![5])).await;
     drop(first);
     let second = bench.open().await;
-    assert_eq!((second.opened().epoch, second.opened().crashed), (2, true));
+    assert_eq!((second.opened().epoch, second.opened().last_crash), (2, Some(1)));
     assert_eq!(all(&second).await.len(), 1);
     second.close().await.unwrap();
     drop(second);
     let third = bench.open().await;
-    assert_eq!((third.opened().epoch, third.opened().crashed), (3, false));
+    assert_eq!((third.opened().epoch, third.opened().last_crash), (3, Some(1)), "not the second");
 }
 
 async fn nothing_is_written_after_closing_by_a_later_run(mut bench: impl Bench) {

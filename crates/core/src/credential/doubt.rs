@@ -33,6 +33,8 @@ pub(super) struct Probe {
     /// A report waits for it.
     asked: bool,
     started: Option<Boot>,
+    /// When the last probe that was answered was begun.
+    answered: Option<Boot>,
     /// When the last probe that found the token alive was begun.
     alive: Option<Boot>,
 }
@@ -44,6 +46,11 @@ impl Probe {
     /// A new token: what was asked about the old one is of no interest.
     pub(super) fn forget(&mut self) {
         *self = Probe { started: self.started, ..Probe::default() };
+    }
+
+    /// When the first probe since `moment` was begun, if it is still in flight: news worth waiting for.
+    pub(super) fn first_since(&self, moment: Boot) -> Option<Boot> {
+        self.in_flight_since().filter(|_| self.answered.is_none_or(|answered| answered < moment))
     }
 
     pub(super) fn in_flight_since(&self) -> Option<Boot> {
@@ -208,6 +215,7 @@ impl Credential {
         }
         self.probe.in_flight = false;
         self.probe.asked = false;
+        self.probe.answered = self.probe.started;
         if self.held.as_ref().is_none_or(|held| held.revoked) {
             return;
         }
@@ -221,16 +229,16 @@ impl Credential {
 
     fn found_alive(&mut self, cx: &mut Context<'_>) {
         cx.effects.push(Effect::Tell(Happening::FoundAlive));
-        if let Some(held) = self.held.as_mut() {
+        if let Some(held) = self.held.as_mut().filter(|held| held.suspect) {
+            // It works, and nobody knows for how long: serve it, and get one whose life is known.
             held.suspect = false;
+            self.plan = Plan { at: cx.now.boot, cause: Cause::Planned, kind: FetchKind::Plain };
         }
         let asked_at = self.probe.started.unwrap_or(cx.now.boot);
-        if self.exposure.count > 0 && asked_at > self.exposure.last {
-            // Alive after the last of them: at most that one can have been issued, and if the overlap is
-            // over, not even that one.
-            let over = self.exposure.last + self.policy.overlap + self.policy.skew;
-            let count = u32::from(asked_at < over);
-            self.exposure = Exposure { count, ..self.exposure };
+        // Alive although a whole overlap has passed since the last of them: none was issued. Before that, one
+        // of them may have been, and nobody knows which, so the doubt stays.
+        if asked_at >= self.exposure.last + self.policy.overlap + self.policy.skew {
+            self.exposure = Exposure::default();
         }
         self.probe.alive = Some(asked_at);
         self.dirty = true;

@@ -96,7 +96,7 @@ impl Credential {
         let late = if cause == Cause::Planned { now.boot - at } else { Span::ZERO };
         cx.effects.push(Effect::Tell(Happening::FetchBegun { cause, kind, late }));
         if self.policy.semantics.is_exclusive(kind) && self.unkept.is_none() {
-            let mut record = self.record(now);
+            let mut record = self.record(now, cx.boot_id);
             record.exposure = Some(self.exposure_with_intent(now));
             cx.effects.push(Effect::Intend { record: Box::new(record) });
         } else {
@@ -340,7 +340,8 @@ impl Credential {
             Class::Blocked(Some(wait)) => now.boot + wait.max(asked) + self.jitter().part(1, 4),
             Class::Blocked(None) => Boot::NEVER,
         };
-        (at, failure)
+        // A refresh ahead of time that was refused is not tried again before the token is due.
+        (self.usable(now.boot).map_or(at, |held| at.max(held.due)), failure)
     }
 
     /// The platform's day is used up: by us, by somebody else, or only on a device whose day has not begun.

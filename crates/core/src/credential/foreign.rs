@@ -28,16 +28,17 @@ const CONTEST_BURST: u32 = 20;
 const CONTEST_REFILL: Span = Span::seconds(288);
 
 impl Foreign {
-    pub(super) fn restore(record: ForeignRecord, now: Now) -> Foreign {
+    /// `then` is a reading of both clocks that goes together with the record's wall times.
+    pub(super) fn restore(record: ForeignRecord, then: Now, now: Boot) -> Foreign {
         Foreign {
             day: record.day,
             times: record.times,
             last: record.last,
-            last_boot: record.last.map(|last| now.boot_of(last)),
+            last_boot: record.last.map(|last| then.boot_of(last)),
             contested_until: record
                 .contested_until
-                .map(|until| now.boot_of(until).min(now.boot + CONTEST_WINDOW))
-                .filter(|until| *until > now.boot),
+                .map(|until| then.boot_of(until).min(now + CONTEST_WINDOW))
+                .filter(|until| *until > now),
             fetches: Bucket::default(),
         }
     }

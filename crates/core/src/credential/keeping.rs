@@ -72,7 +72,7 @@ impl Credential {
     }
 
     fn send_keep(&mut self, cx: &mut Context<'_>) {
-        let mut record = self.record(cx.now);
+        let mut record = self.record(cx.now, cx.boot_id);
         if let Some(unkept) = self.unkept.as_deref_mut() {
             unkept.retry_at = None;
             record.attempt = unkept.attempt;

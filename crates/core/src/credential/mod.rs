@@ -86,6 +86,8 @@ pub struct Context<'a> {
     pub next_attempt: &'a mut u64,
     /// Differs from node to node.
     pub salt: u64,
+    /// See [`crate::record::ClockRecord::boot_id`].
+    pub boot_id: u64,
     /// Whether the store is ours alone, so that a fetch without a stored intent is thinkable.
     pub embedded: bool,
 }
@@ -151,6 +153,8 @@ struct Plan {
     kind: FetchKind,
 }
 
+/// A fetch that begins within this is worth waiting for.
+const NEAR: Span = Span::seconds(1);
 /// How long readers wait for a fetch that may kill the token they would get.
 const HOLD: Span = Span::seconds(2);
 
@@ -317,17 +321,20 @@ impl Credential {
     }
 
     fn told(&self, now: Boot) -> Told {
-        let running = self.attempt.is_running() && self.policy.semantics.is_exclusive(self.attempt.kind);
+        // What was granted and is not published yet has begun to supersede the token in hand, too.
+        let keeping = self.unkept.as_ref().is_some_and(|unkept| !unkept.is_published());
+        let running =
+            (self.attempt.is_running() || keeping) && self.policy.semantics.is_exclusive(self.attempt.kind);
         let next = if running { self.attempt.started } else { self.plan.at.max(now) };
         if self.is_doubtful(now) {
-            let probing = self.probe.in_flight_since().map_or(now, |since| since + HOLD);
+            let probing = self.probe.first_since(self.exposure.last).map_or(now, |since| since + HOLD);
             let fetching = if next <= now { next + HOLD } else { now };
             return Told::Doubtful { hold: probing.max(fetching) };
         }
         if self.exposure.count > 0 {
             // Wait for a fetch that is running or about to begin, not for one that is far away.
             let end = self.exposure.last + self.policy.safe_part;
-            let hold = if next <= now.max(end + HOLD) { next + HOLD } else { end };
+            let hold = if next <= now.max(end + NEAR) { next + HOLD } else { end };
             return Told::Until { end, hold };
         }
         if running {

@@ -3,42 +3,55 @@
 use super::{Context, Credential, Exposure, Foreign, Held, Plan, Spec};
 use crate::budget::{Budget, Cause};
 use crate::effect::Effect;
-use crate::record::{ExposureRecord, Record, TokenRecord, TroubleRecord};
+use crate::record::{ClockRecord, ExposureRecord, Record, TokenRecord, TroubleRecord};
 use crate::secret::Secret;
 use crate::semantics::{FetchKind, IssueSemantics};
 use crate::time::{Boot, Now, Span};
 use crate::view::Trouble;
 use std::sync::Arc;
 
-/// Generations that may have been published without being stored before a crash.
-const UNSTORED_GENERATIONS: u64 = 64;
+/// Generations that one run may have published without storing them: a store that failed for six weeks.
+const UNSTORED_GENERATIONS: u64 = 1_000;
+/// How long a request may be on its way to the platform after its sender died.
+const IN_FLIGHT: Span = Span::seconds(1);
+/// How long a credential that was blocked waits after a crash in the middle of an attempt.
+const AFTER_CRASH: Span = Span::minutes(1);
 /// How far two readings of the same wall clock may differ without being a jump.
 const CLOCK_TOLERANCE: Span = Span::seconds(2);
 
 impl Credential {
-    /// A credential as the store knows it. `token` is the stored token, if it could be unsealed; `crashed`
-    /// when the last run did not end in good order.
+    /// A credential of which the store knows nothing: it is new, or a run that could not store anything
+    /// crashed.
+    #[must_use]
+    pub fn unknown(spec: Spec, last_crash: Option<u32>, now: Now) -> Credential {
+        Credential { reserved: unstored_generations(0, last_crash), ..Credential::new(spec, now) }
+    }
+
+    /// A credential as the store knows it. `token` is the stored token, if it could be unsealed;
+    /// `last_crash` the last run of the store that did not end in good order.
     #[must_use]
     pub fn restore(
         spec: Spec,
         record: &Record,
         token: Option<Secret>,
-        crashed: bool,
+        last_crash: Option<u32>,
+        boot_id: u64,
         now: Now,
     ) -> Credential {
         let mut credential = Credential::new(spec, now);
-        credential.reserved = record.reserved + if crashed { UNSTORED_GENERATIONS } else { 0 };
+        credential.reserved = record.reserved + unstored_generations(record.attempt, last_crash);
         credential.attempt.id = record.attempt;
         credential.budget = Budget::restore(record.usage);
         if credential.fingerprint != record.fingerprint {
             // Another app, platform or scope under the same name: its token is none of ours.
             return credential;
         }
-        credential.foreign = Foreign::restore(record.foreign, now);
+        let clocks = Clocks::since(record, boot_id, now);
+        credential.foreign = Foreign::restore(record.foreign, clocks.then, now.boot);
         if let (Some(stored), Some(token)) = (record.token, token) {
-            credential.held = restore_token(stored, token, now);
+            credential.held = restore_token(stored, token, now, &clocks);
         }
-        credential.restore_exposure(record.exposure, now);
+        credential.restore_exposure(record.exposure, now, &clocks);
         let due = credential.usable(now.boot).map_or(now.boot, |held| held.due);
         credential.plan.at = match credential.exposure.count {
             0 => due,
@@ -48,32 +61,40 @@ impl Credential {
             // What the probe says decides whether there is a fetch before the token is due.
             Some(held) if held.suspect && credential.policy.probe => credential.plan.at = held.due,
             Some(held) if held.suspect => credential.plan.at = now.boot,
-            _ => {}
+            Some(_) => {}
+            None => {
+                // The request of a run that crashed a moment ago may still be on its way.
+                let last =
+                    record.exposure.map_or(Boot(i64::MIN), |exposure| clocks.then.boot_of(exposure.last));
+                credential.plan.at = (last + IN_FLIGHT).clamp(now.boot, now.boot + IN_FLIGHT);
+            }
         }
         if let Some(trouble) = &record.trouble
             && record.config_mark == credential.config_mark
         {
-            credential.restore_trouble(trouble, now);
+            credential.restore_trouble(trouble, now, &clocks);
         }
         credential
     }
 
-    fn restore_exposure(&mut self, exposure: Option<ExposureRecord>, now: Now) {
+    fn restore_exposure(&mut self, exposure: Option<ExposureRecord>, now: Now, clocks: &Clocks) {
         let Some(exposure) = exposure.filter(|_| self.held.is_some()) else { return };
         // A clock that was set back must not push the next fetch into the far future.
-        let last = now.boot_of(exposure.last).min(now.boot);
+        let last = clocks.then.boot_of(exposure.last).min(now.boot);
         if self.policy.semantics == IssueSemantics::RotateWithOverlap {
             self.exposure = Exposure { count: exposure.count, last };
         }
     }
 
     /// A block holds over a restart; the wait of an ordinary backoff does not.
-    fn restore_trouble(&mut self, trouble: &TroubleRecord, now: Now) {
+    fn restore_trouble(&mut self, trouble: &TroubleRecord, now: Now, clocks: &Clocks) {
         if !super::is_block(trouble.failure.kind) {
             return;
         }
         let longest = Span::hours(25);
-        let at = trouble.retry_at.map_or(Boot::NEVER, |at| now.boot_of(at).min(now.boot + longest));
+        let at = trouble.retry_at.map_or(Boot::NEVER, |at| clocks.then.boot_of(at).min(now.boot + longest));
+        // A fetch of unknown outcome keeps its distance, whatever else went wrong.
+        let at = if self.exposure.count > 0 { at.max(self.plan.at) } else { at };
         self.failures = trouble.failures;
         self.plan = Plan { at, cause: Cause::Planned, kind: FetchKind::Plain };
         self.trouble = Some(Arc::new(Trouble {
@@ -85,11 +106,12 @@ impl Credential {
 
     /// What survives.
     #[must_use]
-    pub fn record(&self, now: Now) -> Record {
+    pub fn record(&self, now: Now, boot_id: u64) -> Record {
         Record {
             name: self.name.clone(),
             fingerprint: self.fingerprint,
             config_mark: self.config_mark,
+            clocks: ClockRecord { boot_id, booted: now.wall_of(Boot(0)) },
             attempt: self.attempt.id,
             reserved: self.reserved,
             token: self.held.as_ref().map(|held| token_record(held, now)),
@@ -101,19 +123,35 @@ impl Credential {
             trouble: self.trouble.as_ref().map(|trouble| TroubleRecord {
                 failure: trouble.failure.clone(),
                 at: trouble.at,
-                retry_at: (self.plan.at < Boot::NEVER).then(|| now.wall_of(self.plan.at)),
+                retry_at: self.retry_at(now).map(|at| now.wall_of(at)),
                 failures: trouble.failures,
             }),
             foreign: self.foreign.record(now),
         }
     }
 
+    /// When a restart tries again. If it comes while an attempt is running, nobody knows how that ended.
+    fn retry_at(&self, now: Now) -> Option<Boot> {
+        if self.attempt.is_running() {
+            return Some(now.boot + AFTER_CRASH);
+        }
+        (self.plan.at < Boot::NEVER).then_some(self.plan.at)
+    }
+
     /// Stores what changed beside the token, unless a keep is under way that brings it all.
     pub(super) fn note(&self, cx: &mut Context<'_>) {
         if self.unkept.is_none() {
-            cx.effects.push(Effect::Note { record: Box::new(self.record(cx.now)) });
+            cx.effects.push(Effect::Note { record: Box::new(self.record(cx.now, cx.boot_id)) });
         }
     }
+}
+
+/// How many generations may have been published since the record was stored, by runs that crashed: the
+/// record's attempt tells which run stored it.
+fn unstored_generations(attempt: u64, last_crash: Option<u32>) -> u64 {
+    let stored_by = attempt >> 32;
+    let runs = last_crash.map_or(0, |last| (u64::from(last) + 1).saturating_sub(stored_by));
+    runs * UNSTORED_GENERATIONS
 }
 
 pub(super) fn token_record(held: &Held, now: Now) -> TokenRecord {
@@ -127,9 +165,25 @@ pub(super) fn token_record(held: &Held, now: Now) -> TokenRecord {
     }
 }
 
+/// How the record's wall times translate into boot times.
+struct Clocks {
+    /// A reading of both clocks that goes together with the record's wall times.
+    then: Now,
+    /// The record was made in this very boot: no wall clock is needed to tell what is left of a life.
+    same_boot: bool,
+}
+
+impl Clocks {
+    fn since(record: &Record, boot_id: u64, now: Now) -> Clocks {
+        let same_boot = boot_id != 0 && record.clocks.boot_id == boot_id;
+        let then = if same_boot { Now { boot: Boot(0), wall: record.clocks.booted } } else { now };
+        Clocks { then, same_boot }
+    }
+}
+
 /// The stored token with what is left of it, never more than its original life.
-fn restore_token(stored: TokenRecord, token: Secret, now: Now) -> Option<Held> {
-    let left = (stored.ends - now.wall).min(stored.life);
+fn restore_token(stored: TokenRecord, token: Secret, now: Now, clocks: &Clocks) -> Option<Held> {
+    let left = (clocks.then.boot_of(stored.ends) - now.boot).min(stored.life);
     if left <= Span::ZERO || stored.revoked {
         return None;
     }
@@ -142,7 +196,7 @@ fn restore_token(stored: TokenRecord, token: Secret, now: Now) -> Option<Held> {
         due: (end - (stored.ends - stored.due)).min(end),
         revoked: false,
         // The wall shows a time before the issue: it was set, and says nothing about what is left.
-        suspect: now.wall + CLOCK_TOLERANCE < stored.issued,
+        suspect: !clocks.same_boot && now.wall + CLOCK_TOLERANCE < stored.issued,
         over: false,
     })
 }

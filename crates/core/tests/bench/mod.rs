@@ -53,6 +53,7 @@ pub struct Bench {
     pub happenings: Vec<Happening>,
     pub fingerprint: [u8; 32],
     pub config_mark: [u8; 16],
+    pub boot_id: u64,
     policy: Arc<Policy>,
     fleet: Fleet,
     view: View,
@@ -105,7 +106,7 @@ pub fn single_use() -> Policy {
 impl Bench {
     pub fn new(policy: Policy) -> Bench {
         let now = Now { boot: Boot(0), wall: Wall(1_795_140_000_000) };
-        let fleet = Fleet::new(Settings { epoch: 1, salt: 1, embedded: true }, now);
+        let fleet = Fleet::new(Settings { epoch: 1, salt: 1, boot_id: 1, embedded: true }, now);
         let mut bench = Bench {
             now,
             answer: Answer::Grant,
@@ -123,6 +124,7 @@ impl Bench {
             happenings: Vec::new(),
             fingerprint: [1; 32],
             config_mark: [1; 16],
+            boot_id: 1,
             policy: Arc::new(policy),
             fleet,
             view: View::pending(),
@@ -137,7 +139,7 @@ impl Bench {
 
     fn boot(&mut self, crashed: bool) {
         self.epoch += 1;
-        let settings = Settings { epoch: self.epoch, salt: 1, embedded: true };
+        let settings = Settings { epoch: self.epoch, salt: 1, boot_id: self.boot_id, embedded: true };
         self.fleet = Fleet::new(settings, self.now);
         let spec = Spec {
             name: Name::parse("shop").expect("a good name"),
@@ -146,10 +148,10 @@ impl Bench {
             policy: Arc::clone(&self.policy),
         };
         let stored = self.stored.clone();
-        let credential: Credential = Fleet::build(
+        let credential: Credential = self.fleet.build(
             spec,
             stored.as_ref().map(|(record, token)| (record, token.clone())),
-            crashed,
+            crashed.then_some(self.epoch - 1),
             self.now,
         );
         let mut effects = Effects::new();
@@ -159,7 +161,7 @@ impl Bench {
 
     pub fn stop(&mut self) {
         self.view = View::pending();
-        self.fleet = Fleet::new(Settings { epoch: 0, salt: 0, embedded: true }, self.now);
+        self.fleet = Fleet::new(Settings { epoch: 0, salt: 0, boot_id: 0, embedded: true }, self.now);
     }
 
     pub fn start(&mut self) {

@@ -146,7 +146,8 @@ impl World {
         let accidents = self.scenario.length;
         let end = self.now.boot + accidents;
         // After the last accident, long enough for every backoff, wait and daily budget.
-        let recovery = Span::hours(30);
+        let scaled = self.scenario.life < Span::minutes(1);
+        let recovery = if scaled { Span::minutes(40) } else { Span::hours(30) };
         self.start_node()?;
         self.come(Span::ZERO, Coming::Read);
         self.plan_accidents();
@@ -172,10 +173,10 @@ impl World {
         match node.view.read(self.now.boot) {
             Reading::Token(offer, _) if self.platform.is_alive(number(&offer.token), self.now.boot) => Ok(()),
             Reading::Token(offer, _) => Err(format!(
-                "promise 3: a day after the last accident, token {} is dead",
+                "promise 3: long after the last accident, token {} is dead",
                 number(&offer.token)
             )),
-            other => Err(format!("promise 3: a day after the last accident there is no token: {other:?}")),
+            other => Err(format!("promise 3: long after the last accident there is no token: {other:?}")),
         }
     }
 
@@ -435,11 +436,14 @@ impl World {
             return Ok(());
         }
         if !self.calm && self.random.per_mille(self.scenario.refusals) {
+            let scaled = self.scenario.life < Span::minutes(1);
+            // A used up quota blocks for a day, which a scaled scenario does not have.
+            let fourth = if scaled { FailureKind::PlatformBusy } else { FailureKind::QuotaUsedUp };
             let refusal = self.random.pick(&[
                 FailureKind::PlatformBusy,
                 FailureKind::RateLimited,
                 FailureKind::IpNotAllowed,
-                FailureKind::QuotaUsedUp,
+                fourth,
             ]);
             self.come(back, Coming::Hear(life, failed(refusal, Outcome::Refused)));
             return Ok(());

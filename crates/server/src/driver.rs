@@ -196,11 +196,21 @@ impl Running {
 
     fn carry_out(&mut self) {
         let mut touched = Vec::new();
+        let mut happenings = Vec::new();
         for (id, effect) in std::mem::take(&mut self.effects) {
             if touched.last() != Some(&id) {
                 touched.push(id);
             }
-            self.act(id, effect);
+            match effect {
+                Effect::Tell(happening) => happenings.push((id, happening)),
+                effect => self.act(id, effect),
+            }
+        }
+        // What people are told can be seen by then.
+        for (id, happening) in happenings {
+            if let Some(entry) = self.driver.feed.get(id) {
+                self.driver.telemetry.tell(entry, happening);
+            }
         }
         for id in touched {
             self.settle(id);
@@ -217,7 +227,7 @@ impl Running {
             Effect::Keep { attempt, record, token } => self.store(Job::Keep(id, attempt, record, token)),
             Effect::Note { record } => self.store(Job::Note(record)),
             Effect::Publish { view } => entry.publish(*view),
-            Effect::Tell(happening) => driver.telemetry.tell(entry, happening),
+            Effect::Tell(_) => {}
             Effect::Fetch { attempt, kind, .. } => {
                 let (egress, material) = (driver.egress.clone(), Arc::clone(material));
                 self.spawn(id, async move { egress.fetch(material, attempt, kind).await });

@@ -25,8 +25,9 @@ pub enum Listener {
     Admin(UnixListener),
 }
 
-/// Request heads must arrive within this time.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Request heads must arrive within this time; it also ends connections that nobody uses. Longer than clients
+/// keep idle connections, so that it is they who close them and no request meets a closing one.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(120);
 /// Bodies too.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long connections get to finish what they are doing.

@@ -132,13 +132,15 @@ async fn no_call_is_refused_while_tokens_rotate() {
 async fn a_holder_who_keeps_each_token_as_long_as_it_was_told_is_never_refused() {
     let lab = Lab::new(scaled(8, 4)).await;
     let server = lab.serve(&classic("4s"));
+    #[expect(clippy::disallowed_methods, reason = "a holder counts its own time")]
+    let clock = std::time::Instant::now;
     let mut generation = 0;
     while generation < 4 {
         let answer = server.token("shop").await;
         generation = answer.generation();
         let told = Duration::from_secs(answer.body["expires_in"].as_u64().unwrap());
-        let until = std::time::Instant::now() + told;
-        while std::time::Instant::now() < until {
+        let until = clock() + told;
+        while clock() < until {
             assert!(
                 lab.accepts(server.http(), answer.token()).await,
                 "generation {generation} within {told:?}"
@@ -167,17 +169,11 @@ async fn a_restart_serves_the_stored_token_before_any_fetch() {
     let before = server.token("shop").await;
     assert!(server.stop().success());
     lab.control().inject(Fault::new(FaultKind::ResetBefore)).unwrap();
-    let begun = std::time::Instant::now();
     let server = lab.serve(&classic("5m"));
     let after = server.token("shop").await;
-    let took = begun.elapsed();
     assert_eq!((after.token(), after.generation()), (before.token(), 1));
     assert_eq!(after.body["expires_at"], before.body["expires_at"]);
     assert_eq!(lab.emulator.stats().token_requests, 1);
-    assert!(
-        took < Duration::from_secs(3),
-        "the first read came after {took:?} (measured for real by `make bench`)"
-    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,6 +44,10 @@ pub enum ClientAuth {
     Body,
 }
 
+/// Tokens do not come from `base_url` here, as they do elsewhere.
+const WRONG_PLACE: &str =
+    "Check `token_url` and any proxy in between: the answer did not come from an OAuth 2.0 token endpoint.";
+
 impl Provider for OAuth2 {
     fn platform(&self) -> &'static str {
         "oauth2"
@@ -100,6 +104,32 @@ impl Provider for OAuth2 {
     }
 
     fn read_token(&self, answer: &Answer) -> Reading {
+        self.read(answer).map_err(|(failure, outcome)| match failure.kind {
+            FailureKind::Nonsense => (Failure { next_step: WRONG_PLACE.into(), ..failure }, outcome),
+            _ => (failure, outcome),
+        })
+    }
+
+    fn probe_request(&self, _base_url: &str, _token: &Secret) -> Option<Request> {
+        None
+    }
+
+    fn complaint(&self, answer: &Answer) -> bool {
+        // Several challenges may come, on one line or on several; names of parameters have no case, and
+        // blanks and quotes are optional (RFC 9110 §5.3, §11.2).
+        let lines = answer.headers.iter().filter(|(name, _)| name == "www-authenticate");
+        let challenges: String =
+            lines.map(|(_, line)| line.to_ascii_lowercase().replace([' ', '\t', '"'], "") + ",").collect();
+        answer.status == 401 && (challenges.contains("error=invalid_token") || !challenges.contains("error="))
+    }
+
+    fn read_probe(&self, _answer: &Answer) -> Verdict {
+        Verdict::Unclear
+    }
+}
+
+impl OAuth2 {
+    fn read(&self, answer: &Answer) -> Reading {
         if let Some(trouble) = reading::http_trouble(answer) {
             return Err(trouble);
         }
@@ -117,21 +147,6 @@ impl Provider for OAuth2 {
         reading::grant(answer, &body, self.assumed_life, Span::hours(24 * 366))
     }
 
-    fn probe_request(&self, _base_url: &str, _token: &Secret) -> Option<Request> {
-        None
-    }
-
-    fn complaint(&self, answer: &Answer) -> bool {
-        let challenge = answer.header("www-authenticate").unwrap_or_default();
-        answer.status == 401 && (challenge.contains("invalid_token") || !challenge.contains("error="))
-    }
-
-    fn read_probe(&self, _answer: &Answer) -> Verdict {
-        Verdict::Unclear
-    }
-}
-
-impl OAuth2 {
     fn refusal(&self, error: &str, message: &str) -> Failure {
         let kind = match error {
             "invalid_client" => FailureKind::BadSecret,

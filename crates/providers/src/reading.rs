@@ -39,7 +39,10 @@ pub fn http_trouble(answer: &Answer) -> Option<(Failure, Outcome)> {
             let detail = "the platform answered HTTP 429 (too many requests)";
             Some((with_wait(Failure::new(FailureKind::RateLimited, detail)), Outcome::Refused))
         }
-        _ if answer.is_html() => Some(nonsense(answer, "an HTML page instead of JSON")),
+        // A token in JSON that is merely labelled as HTML has been issued all the same.
+        _ if answer.is_html() && answer.json().is_none() => {
+            Some(nonsense(answer, "an HTML page instead of JSON"))
+        }
         300..=399 => Some(nonsense(answer, "a redirect, which is never followed with a secret")),
         _ => None,
     }

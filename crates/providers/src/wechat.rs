@@ -5,6 +5,8 @@
 //! means different things: 40001 is a bad secret where a token is issued and a dead token everywhere else,
 //! so the meaning is decided by the endpoint.
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 use tokenward_core::event::{Outcome, Verdict};
 use tokenward_core::failure::{Failure, FailureKind};
@@ -239,14 +241,12 @@ fn kind_is_guessed(code: i64) -> bool {
     )
 }
 
-/// The address in `invalid ip 1.2.3.4 ipv6 ::ffff:1.2.3.4, not in whitelist rid: …`, and in the older form
-/// `invalid ip 1.2.3.4, not in whitelist hint:[…]`.
+/// The address in `invalid ip 1.2.3.4 ipv6 ::ffff:1.2.3.4, not in whitelist rid: …`, in the older form
+/// `invalid ip 1.2.3.4, not in whitelist hint:[…]`, and in `access clientip is not registered requestIP: 1.2.3.4`.
 fn refused_ip(message: &str) -> Option<&str> {
-    let rest = message.split_once("invalid ip ")?.1;
+    let (_, rest) = message.split_once("invalid ip ").or_else(|| message.split_once("requestIP: "))?;
     let ip = rest.split([' ', ',']).next()?;
-    let plausible =
-        !ip.is_empty() && ip.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'));
-    plausible.then_some(ip)
+    ip.parse::<IpAddr>().is_ok().then_some(ip)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::output;
 
 /// Plays the platforms until Ctrl-C or SIGTERM, and says what happens.
 pub async fn run(flags: Emulate, json: bool) -> Result<(), Failure> {
+    let mut signals = super::Signals::listen()?;
     let settings = Settings {
         listen: flags.listen,
         apps: flags.app,
@@ -33,13 +34,9 @@ pub async fn run(flags: Emulate, json: bool) -> Result<(), Failure> {
         output::remark(&format!("Control calls: curl {}/_emulator/", emulator.url()));
     }
     let mut events = emulator.control().events();
-    let mut stop = std::pin::pin!(super::until_stopped());
     loop {
         tokio::select! {
-            stopped = stop.as_mut() => {
-                stopped?;
-                break;
-            }
+            () = signals.next() => break,
             event = events.recv() => match event {
                 Ok(event) => output::remark(&event.to_string()),
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(missed)) => {

@@ -8,18 +8,30 @@ pub mod serve;
 pub mod status;
 pub mod token;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::Failure;
 
-/// Completes on SIGTERM or SIGINT.
-pub async fn until_stopped() -> Result<(), Failure> {
-    let no_signals = |error| Failure::failed(format!("cannot listen for signals: {error}"), "Try again.");
-    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, heard from the moment this is made.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on, signals end nothing by themselves.
+    pub fn listen() -> Result<Signals, Failure> {
+        let no_signals = |error| Failure::failed(format!("cannot listen for signals: {error}"), "Try again.");
+        let terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+        Ok(Signals { terminate, interrupt })
     }
-    Ok(())
+
+    /// Completes with the next of them.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokenward_server::Seen;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::command::Signals;
 use crate::failure::Failure;
 use proof::Proof;
 use show::Show;
@@ -25,6 +26,7 @@ const SABOTAGE: Duration = Duration::from_secs(6);
 
 /// Plays until Ctrl-C, or for a time; then says whether what was promised happened.
 pub async fn run(lasting: Option<Duration>) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
     let Stage { emulator, server, key, _folder } = Stage::set().await?;
     let (url, platform) = (format!("http://{}", server.address()), emulator.url());
     let show = Arc::new(Show::begin());
@@ -41,18 +43,16 @@ pub async fn run(lasting: Option<Duration>) -> Result<(), Failure> {
     }
     actors.spawn(sabotage(emulator.control().clone(), Arc::clone(&show)));
 
-    let ended = match lasting {
-        Some(lasting) => {
-            tokio::time::timeout(lasting, crate::command::until_stopped()).await.unwrap_or(Ok(()))
-        }
-        None => crate::command::until_stopped().await,
-    };
+    match lasting {
+        // Ctrl-C ends it early, and then it has to prove itself all the same.
+        Some(lasting) => drop(tokio::time::timeout(lasting, signals.next()).await),
+        None => signals.next().await,
+    }
     actors.shutdown().await;
     stopper.stop();
     let served = serving.await.is_ok();
     watching.abort();
     emulator.stop().await;
-    ended?;
     if lasting.is_none() {
         show.say("ended");
         return Ok(());

@@ -171,7 +171,7 @@ impl Server {
             }
         });
         let data_dir = config.parent().unwrap().join("data");
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         let config = config.to_owned();
         let mut server =
             Server { child, url: String::new(), data_dir, config, log, lines: Mutex::new(lines), http };

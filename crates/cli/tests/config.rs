@@ -1,0 +1,213 @@
+//! Every kind of configuration error: file, line, column, and how to mend it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod lab;
+
+use serde_json::Value;
+
+const GOOD: &str = r#"[server]
+listen = "127.0.0.1:0"
+data_dir = "data"
+
+[clients.orders]
+key = { command = ["echo", "a-key-of-the-orders-service"] }
+credentials = ["shop"]
+
+[credentials.shop]
+platform = "wechat"
+app_id = "wx0123456789abcdef"
+app_secret = { command = ["echo", "a-secret"] }
+"#;
+
+/// Runs `check` on a text and returns its exit code and what it says as JSON.
+fn check(text: &str) -> (i32, Value) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tokenward.toml"), text).unwrap();
+    let output = lab::tokenward().current_dir(folder.path()).args(["--json", "check"]).output().unwrap();
+    let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+    let said = serde_json::from_slice(&said).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&said)));
+    (output.status.code().unwrap(), said)
+}
+
+/// The one error of a text in which `from` is replaced by `to`.
+fn error(from: &str, to: &str) -> Value {
+    assert!(GOOD.contains(from), "{from}");
+    let (code, said) = check(&GOOD.replacen(from, to, 1));
+    assert_eq!(code, 2, "{said}");
+    let errors = said["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 1, "{said}");
+    errors[0].clone()
+}
+
+/// Asserts place, message and fix of an error.
+fn expect(from: &str, to: &str, place: (u64, u64), message: &str, fix: &str) {
+    let error = error(from, to);
+    let found = (error["line"].as_u64().unwrap(), error["column"].as_u64().unwrap());
+    assert_eq!(found, place, "{error}");
+    assert_eq!(error["file"], "tokenward.toml");
+    assert!(error["message"].as_str().unwrap().contains(message), "{error}");
+    assert!(error["fix"].as_str().unwrap().contains(fix), "{error}");
+}
+
+#[test]
+fn a_good_configuration_has_no_errors_and_no_warnings() {
+    let (code, said) = check(GOOD);
+    assert_eq!((code, &said["ok"], &said["warnings"]), (0, &Value::Bool(true), &Value::Array(vec![])));
+}
+
+#[test]
+fn an_unknown_key_is_recognised_if_it_is_near_a_known_one() {
+    let line = "listen = \"127.0.0.1:0\"";
+    expect(
+        line,
+        "lisen = \"127.0.0.1:0\"",
+        (2, 1),
+        "unknown key `lisen` in [server]",
+        "Did you mean `listen`?",
+    );
+    expect("[server]", "[sevrer]", (1, 2), "unknown key `sevrer`", "Did you mean `server`?");
+    expect(
+        "data_dir",
+        "colour = 1\ndata_dir",
+        (3, 1),
+        "unknown key `colour`",
+        "Known keys: listen, data_dir",
+    );
+}
+
+#[test]
+fn a_wrong_type_says_what_is_expected() {
+    expect("\"127.0.0.1:0\"", "7600", (2, 10), "must be text, not integer", "Write listen = \"…\"");
+    expect("[\"shop\"]", "[1]", (7, 16), "must be text or a list of texts", "credentials = [\"…\"]");
+}
+
+#[test]
+fn toml_that_cannot_be_read_is_pointed_at() {
+    expect("[server]", "[server", (1, 8), "", "strings need quotes");
+}
+
+#[test]
+fn a_missing_key_is_named_at_its_section() {
+    expect(
+        "app_id = \"wx0123456789abcdef\"\n",
+        "",
+        (9, 14),
+        "`app_id` is missing",
+        "from the WeChat console",
+    );
+    expect("platform = \"wechat\"\n", "", (9, 14), "`platform` is missing", "platform = \"wechat\"");
+    let secret = "app_secret = { command = [\"echo\", \"a-secret\"] }\n";
+    expect(secret, "", (9, 14), "`app_secret` is missing", "{ env = ");
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_pointed_at() {
+    let there = "{ command = [\"echo\", \"a-secret\"] }";
+    let place = (12, 14);
+    expect(
+        there,
+        "{ env = \"TOKENWARD_NO_SUCH\" }",
+        place,
+        "TOKENWARD_NO_SUCH is not set",
+        "export TOKENWARD_NO_SUCH",
+    );
+    expect(there, "{ file = \"no/such/file\" }", place, "no/such/file", "Make it readable");
+    expect(there, "{ command = [\"false\"] }", place, "the command false failed", "Make it readable");
+    expect(there, "\"plain\"", place, "must say where the secret is", "{ inline = ");
+    expect(there, "{ env = \"A\", file = \"B\" }", place, "exactly one place", "{ env = ");
+}
+
+#[test]
+fn bad_values_say_which_are_good() {
+    expect("\"wechat\"", "\"weixin\"", (10, 12), "\"weixin\" is not known", "wechat, baidu, oauth2");
+    expect("\"127.0.0.1:0\"", "\"somewhere\"", (2, 10), "not an address", "127.0.0.1:7600");
+    expect("\"127.0.0.1:0\"", "\"0.0.0.0:0\"", (2, 10), "from other machines", "allow_plaintext");
+    expect("[\"shop\"]", "[\"sh[op\"]", (7, 16), "is not a pattern", "baidu-*");
+    expect("[credentials.shop]", "[credentials.\"my shop\"]", (9, 14), "cannot be a name", "Use a name like");
+    let right = "credentials = [\"shop\"]\nmay = [\"tokens\"]";
+    expect("credentials = [\"shop\"]", right, (8, 8), "\"tokens\" is not a right", "\"token\", \"report\"");
+    let app = "app_id = \"wx0123456789abcdef\"";
+    let with = |line: &str| format!("{app}\n{line}");
+    expect(app, &with("token_api = \"new\""), (12, 13), "`token_api` is \"new\"", "\"stable\" (recommended)");
+    expect(app, &with("base_url = \"api.weixin.qq.com\""), (12, 12), "is not a URL", "https://");
+    expect(app, &with("base_url = \"https://u:p@x.example\""), (12, 12), "user name or password", "https://");
+    expect(app, &with("refresh = { lead = \"5\" }"), (12, 20), "is not a duration", "\"5m\"");
+    expect(app, &with("refresh = { lead = 300 }"), (12, 20), "a duration in quotes", "lead = \"5m\"");
+    let skew = "token_api = \"classic\"\nrefresh = { overlap = \"1m\", skew = \"1m\" }";
+    expect(app, &with(skew), (13, 23), "`skew` must be shorter than `overlap`", "skew = \"0s\"");
+    let safe = "token_api = \"classic\"\nrefresh = { safe_part = \"6m\" }";
+    expect(app, &with(safe), (13, 25), "`safe_part` is longer than `overlap`", "Leave it out");
+}
+
+#[test]
+fn what_a_later_version_brings_is_refused_rather_than_ignored() {
+    let facade = GOOD.to_owned() + "[facade.wechat]\nlisten = \"127.0.0.1:0\"\n";
+    let (code, said) = check(&facade);
+    assert_eq!(code, 2);
+    assert!(
+        said["errors"][0]["message"].as_str().unwrap().contains("not supported by this version"),
+        "{said}"
+    );
+}
+
+#[test]
+fn two_credentials_for_one_app_are_refused() {
+    let second = "[credentials.twin]\nplatform = \"wechat\"\napp_id = \"wx0123456789abcdef\"\n\
+                  app_secret = { command = [\"echo\", \"a-secret\"] }\n";
+    let (code, said) = check(&(GOOD.to_owned() + second));
+    assert_eq!(code, 2);
+    let error = &said["errors"][0];
+    assert_eq!((error["line"].as_u64(), error["column"].as_u64()), (Some(13), Some(14)), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("has the credential shop already"), "{error}");
+}
+
+/// The one warning of a text.
+fn warning(text: &str) -> String {
+    let (code, said) = check(text);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(said["warnings"].as_array().unwrap().len(), 1, "{said}");
+    assert!(said["warnings"][0]["line"].as_u64().unwrap() > 0);
+    said["warnings"][0]["message"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_works_and_is_unwise_is_warned_about() {
+    let both = "[credentials.twin]\nplatform = \"wechat\"\ntoken_api = \"classic\"\napp_id = \"wx0123456789abcdef\"\n\
+                app_secret = { command = [\"echo\", \"a-secret\"] }\n";
+    assert!(warning(&(GOOD.to_owned() + both)).contains("uses both token APIs"));
+    let inline = GOOD.replace("{ command = [\"echo\", \"a-secret\"] }", "{ inline = \"a-secret\" }");
+    assert!(warning(&inline).contains("stands in the configuration file itself"));
+    assert!(warning(&GOOD.replace("[\"shop\"]", "[\"shop\", \"shopp\"]")).contains("matches no credential"));
+    let plain = GOOD.replace("app_id", "base_url = \"http://api.example.com\"\napp_id");
+    assert!(warning(&plain).contains("unencrypted"));
+}
+
+#[test]
+fn all_errors_are_reported_at_once() {
+    let text = GOOD.replace("listen", "lisen").replace("\"wechat\"", "\"weixin\"").replace("[\"shop\"]", "7");
+    let (_, said) = check(&text);
+    assert_eq!(said["errors"].as_array().unwrap().len(), 3, "{said}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_said_to_be_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = lab::tokenward().current_dir(folder.path()).arg("check").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said.contains("cannot read tokenward.toml") && said.contains("-c"), "{said}");
+}
+
+#[test]
+fn the_examples_are_good_configurations() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            tokenward_server::config::Config::load(&path).unwrap_or_else(|error| panic!("{error}"));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2, "{seen} examples");
+}

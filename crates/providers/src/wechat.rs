@@ -242,7 +242,8 @@ fn kind_is_guessed(code: i64) -> bool {
 }
 
 /// The address in `invalid ip 1.2.3.4 ipv6 ::ffff:1.2.3.4, not in whitelist rid: …`, in the older form
-/// `invalid ip 1.2.3.4, not in whitelist hint:[…]`, and in `access clientip is not registered requestIP: 1.2.3.4`.
+/// `invalid ip 1.2.3.4, not in whitelist hint:[…]`, and in `access clientip is not registered hint: […]
+/// requestIP: 1.2.3.4`.
 fn refused_ip(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("invalid ip ").or_else(|| message.split_once("requestIP: "))?;
     let ip = rest.split([' ', ',']).next()?;

@@ -42,11 +42,11 @@ fn none_is_lost_and_none_is_written_twice() {
     }
 }
 
-/// The lists of getAccessToken and getStableAccessToken (developers.weixin.qq.com), 0 aside, and the codes
-/// which other pages name for the same refusals: 61004 and 45035 for addresses, 61024, 89501.
+/// The lists of getAccessToken and getStableAccessToken (developers.weixin.qq.com), and the codes that
+/// other pages name for the same refusals: 61004 and 45035 for addresses, 61024, 89501.
 const WECHAT_ISSUE: [i64; 22] = [
-    -1, 40001, 40002, 40013, 40125, 40164, 40243, 41002, 41004, 43002, 45009, 45011, 45035, 50004, 50007,
-    61004, 61024, 89501, 89503, 89506, 89507, 0,
+    -1, 0, 40001, 40002, 40013, 40125, 40164, 40243, 41002, 41004, 43002, 45009, 45011, 45035, 50004, 50007,
+    61004, 61024, 89501, 89503, 89506, 89507,
 ];
 
 #[test]

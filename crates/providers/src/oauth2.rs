@@ -3,6 +3,8 @@
 //! Only the errors of RFC 6749 §5.2 in JSON are final; malformed answers, 5xx and bodies for people pass by
 //! themselves. A resource server's refusal is RFC 6750 §3: 401 with `error="invalid_token"`, or 401 alone.
 
+use core::fmt;
+
 use base64::Engine as _;
 use serde_json::Value;
 use tokenward_core::event::{Outcome, Verdict};
@@ -17,7 +19,7 @@ use crate::reading::{self, Reading};
 use crate::{Defaults, Provider};
 
 /// A client at an authorization server.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OAuth2 {
     /// The token endpoint.
     pub token_url: String,
@@ -33,6 +35,21 @@ pub struct OAuth2 {
     pub extra: Vec<(String, String)>,
     /// The life of tokens whose answer has no `expires_in`.
     pub assumed_life: Span,
+}
+
+/// Extra parameters may be private, so their values are not shown.
+impl fmt::Debug for OAuth2 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let extra: Vec<&str> = self.extra.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("OAuth2")
+            .field("token_url", &self.token_url)
+            .field("client_id", &self.client_id)
+            .field("client_auth", &self.client_auth)
+            .field("scope", &self.scope)
+            .field("audience", &self.audience)
+            .field("extra", &extra)
+            .finish_non_exhaustive()
+    }
 }
 
 /// RFC 6749 §2.3.1.
@@ -164,6 +181,7 @@ impl OAuth2 {
                 "Check `client_id` ({}), the secret, and `client_auth`: some servers want \"basic\", some \"body\".",
                 self.client_id
             ),
+            "invalid_scope" if self.scope.is_empty() => "Add `scope`: the server wants one.".to_owned(),
             "invalid_scope" => format!("Correct `scope`: the server refuses \"{}\".", self.scope),
             "invalid_target" => format!("Correct `audience`: the server refuses \"{}\".", self.audience),
             "unsupported_grant_type" => {

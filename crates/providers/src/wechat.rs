@@ -152,7 +152,7 @@ impl WeChat {
             -1 => FailureKind::PlatformBusy,
             40_001 | 40_125 | 41_004 => FailureKind::BadSecret,
             40_013 | 41_002 => FailureKind::BadAppId,
-            40_002 | 43_002 => FailureKind::BadRequest,
+            40_002 | 40_066 | 43_002 => FailureKind::BadRequest,
             40_164 | 61_004 | 45_035 => FailureKind::IpNotAllowed,
             40_243 => FailureKind::SecretFrozen,
             45_009 => FailureKind::QuotaUsedUp,
@@ -194,6 +194,7 @@ impl WeChat {
                 "The configured secret is empty: put the AppSecret where the configuration points to.".into()
             }
             40_013 => format!("Correct `app_id`: WeChat does not know {app_id}."),
+            40_066 => "Correct `base_url`: WeChat has no token API at this address.".into(),
             61_024 => {
                 "This account is run by a third-party platform: its tokens come from the component API."
                     .into()
@@ -217,6 +218,7 @@ fn kind_is_guessed(code: i64) -> bool {
         code,
         -1 | 40_001
             | 40_002
+            | 40_066
             | 40_013
             | 40_125
             | 40_164

@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
+use http::HeaderValue;
 use tokenward_core::fleet::CredentialId;
 use tokenward_core::name::Name;
 use tokenward_core::view::View;
@@ -32,6 +34,24 @@ pub struct Entry {
     pub counts: Counts,
     view: ArcSwap<View>,
     changed: Notify,
+    rendered: ArcSwapOption<Rendered>,
+}
+
+/// The answer to a token read, good for one second: most reads of a second share it.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The snapshot it was made from.
+    pub view: Arc<View>,
+    /// The told life in it, in whole seconds.
+    pub expires_in: i64,
+    /// The end of the told life in it, in Unix seconds.
+    pub expires_at: i64,
+    /// The body.
+    pub body: Bytes,
+    /// `ETag`
+    pub etag: HeaderValue,
+    /// `Cache-Control`
+    pub cache_control: HeaderValue,
 }
 
 /// What happened to a credential since the process was started.
@@ -69,6 +89,7 @@ impl Feed {
             counts: Counts::default(),
             view: ArcSwap::from_pointee(View::pending()),
             changed: Notify::new(),
+            rendered: ArcSwapOption::empty(),
         }));
     }
 
@@ -101,6 +122,17 @@ impl Entry {
     #[must_use]
     pub fn view_full(&self) -> Arc<View> {
         self.view.load_full()
+    }
+
+    /// The answer that was rendered last, if it was made from this snapshot.
+    #[must_use]
+    pub fn rendered(&self) -> arc_swap::Guard<Option<Arc<Rendered>>> {
+        self.rendered.load()
+    }
+
+    /// Keeps an answer for the other reads of this second.
+    pub fn keep_rendered(&self, rendered: Arc<Rendered>) {
+        self.rendered.store(Some(rendered));
     }
 
     /// Shows readers another snapshot.

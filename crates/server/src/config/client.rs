@@ -14,10 +14,50 @@ pub struct ClientConfig {
     /// Its key.
     pub key: SecretRef,
     /// The credentials it may see.
-    pub credentials: Vec<GlobMatcher>,
+    pub credentials: Vec<Pattern>,
     /// What it may do with them.
     pub may: Vec<Right>,
     span: std::ops::Range<usize>,
+}
+
+/// A name, or a pattern of names.
+#[derive(Clone, Debug)]
+pub enum Pattern {
+    /// Exactly this name. The hot path compares it; a matcher would be slower.
+    Exact(String),
+    /// Every name.
+    All,
+    /// Names of this form.
+    Glob(GlobMatcher),
+}
+
+impl Pattern {
+    fn parse(text: &str) -> Result<Pattern, globset::Error> {
+        if Name::parse(text).is_ok() {
+            return Ok(Pattern::Exact(text.to_owned()));
+        }
+        if text == "*" {
+            return Ok(Pattern::All);
+        }
+        let glob = GlobBuilder::new(text).literal_separator(false).build()?;
+        Ok(Pattern::Glob(glob.compile_matcher()))
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        match self {
+            Pattern::Exact(exact) => exact == name,
+            Pattern::All => true,
+            Pattern::Glob(glob) => glob.is_match(name),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Pattern::Exact(exact) => exact,
+            Pattern::All => "*",
+            Pattern::Glob(glob) => glob.glob().glob(),
+        }
+    }
 }
 
 /// What a client may do.
@@ -66,7 +106,7 @@ impl ClientConfig {
                 "Make a client of its own for the second key.",
             );
         }
-        let credentials = read_globs(&mut section, &name.value, reader);
+        let credentials = read_patterns(&mut section, &name.value, reader);
         let may = read_rights(&mut section, reader);
         section.later(&LATER, reader);
         section.finish(&KNOWN, reader);
@@ -77,11 +117,11 @@ impl ClientConfig {
     /// Whether the client may see this credential.
     #[must_use]
     pub fn sees(&self, credential: &str) -> bool {
-        self.credentials.iter().any(|glob| glob.is_match(credential))
+        self.credentials.iter().any(|pattern| pattern.matches(credential))
     }
 }
 
-fn read_globs(section: &mut Section<'_>, client: &Name, reader: &mut Reader) -> Vec<GlobMatcher> {
+fn read_patterns(section: &mut Section<'_>, client: &Name, reader: &mut Reader) -> Vec<Pattern> {
     let Some(texts) = section.strings("credentials", reader) else {
         reader.error(
             section.span.clone(),
@@ -90,10 +130,10 @@ fn read_globs(section: &mut Section<'_>, client: &Name, reader: &mut Reader) -> 
         );
         return Vec::new();
     };
-    let mut globs = Vec::new();
+    let mut patterns = Vec::new();
     for text in texts {
-        match GlobBuilder::new(&text.value).literal_separator(false).build() {
-            Ok(glob) => globs.push(glob.compile_matcher()),
+        match Pattern::parse(&text.value) {
+            Ok(pattern) => patterns.push(pattern),
             Err(error) => reader.error(
                 text.span,
                 format!("{:?} is not a pattern: {}", text.value, error.kind()),
@@ -101,7 +141,7 @@ fn read_globs(section: &mut Section<'_>, client: &Name, reader: &mut Reader) -> 
             ),
         }
     }
-    globs
+    patterns
 }
 
 fn read_rights(section: &mut Section<'_>, reader: &mut Reader) -> Vec<Right> {
@@ -129,11 +169,11 @@ pub(super) fn check_together(
     reader: &mut Reader,
 ) {
     for client in clients {
-        for glob in &client.credentials {
-            if !credentials.iter().any(|credential| glob.is_match(credential.name.as_str())) {
+        for pattern in &client.credentials {
+            if !credentials.iter().any(|credential| pattern.matches(credential.name.as_str())) {
                 reader.warn(
                     client.span.clone(),
-                    format!("{:?} of the client {} matches no credential", glob.glob().glob(), client.name),
+                    format!("{:?} of the client {} matches no credential", pattern.as_str(), client.name),
                     "Check its spelling against the names of [credentials].",
                 );
             }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use tokenward_api::ErrorCode;
 use tokenward_core::event::Event;
-use tokenward_core::time::{Boot, Now, Span};
+use tokenward_core::time::{Boot, Now, Span, Wall};
 use tokenward_core::view::{Offer, Reading, View};
 use tokio::sync::oneshot;
 
@@ -18,7 +18,7 @@ use super::answer::{Body, Refusal, whole};
 use crate::clock;
 use crate::config::parse_span;
 use crate::driver::Input;
-use crate::feed::{Counts, Entry};
+use crate::feed::{Counts, Entry, Rendered};
 
 /// How long a read without a usable token waits for one.
 pub const COLD_WAIT: Span = Span::seconds(10);
@@ -105,7 +105,7 @@ pub async fn read_current(
         let until = match view.read(now.boot) {
             Reading::Token(offer, told_end) => {
                 Counts::add(&entry.counts.reads);
-                return Ok(hand_out(entry, offer, told_end, now, headers));
+                return Ok(hand_out(entry, &view, offer, told_end, now, headers));
             }
             Reading::Wait(until) => until.min(deadline),
             Reading::Nothing => {
@@ -195,19 +195,41 @@ fn sleep(span: Span) -> Duration {
     Duration::from_millis(u64::try_from(span.0).unwrap_or(0)).min(Duration::from_secs(1))
 }
 
-fn hand_out(entry: &Entry, offer: &Offer, told_end: Boot, now: Now, headers: &HeaderMap) -> Response<Body> {
+/// The answer, rendered once a second and snapshot.
+fn hand_out(
+    entry: &Entry,
+    view: &Arc<View>,
+    offer: &Offer,
+    told_end: Boot,
+    now: Now,
+    headers: &HeaderMap,
+) -> Response<Body> {
     let expires_at = now.wall_of(told_end).unix_seconds();
-    let etag = format!("W/\"{}-{expires_at}\"", offer.generation);
+    let expires_in = (told_end - now.boot).whole_seconds().max(0);
+    let cached = entry.rendered();
+    let fits = |rendered: &&Arc<Rendered>| {
+        Arc::ptr_eq(&rendered.view, view)
+            && (rendered.expires_in, rendered.expires_at) == (expires_in, expires_at)
+    };
+    let fresh;
+    let rendered = match cached.as_ref().filter(fits) {
+        Some(rendered) => rendered,
+        None => {
+            fresh = Arc::new(render(entry, view, offer, expires_in, expires_at));
+            entry.keep_rendered(Arc::clone(&fresh));
+            &fresh
+        }
+    };
     let known = headers.get(header::IF_NONE_MATCH);
-    if known.is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
+    if known.is_some_and(|known| known.as_bytes() == rendered.etag.as_bytes()) {
         return not_modified(offer, told_end, now);
     }
-    let expires_in = (told_end - now.boot).whole_seconds().max(0);
-    let mut response = Response::new(whole(render(entry, offer, expires_in, told_end, now)));
+    let mut response = Response::new(whole(rendered.body.clone()));
     let headers = response.headers_mut();
+    headers.reserve(4);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, value(format!("private, max-age={expires_in}")));
-    headers.insert(header::ETAG, value(etag));
+    headers.insert(header::CACHE_CONTROL, rendered.cache_control.clone());
+    headers.insert(header::ETAG, rendered.etag.clone());
     response
 }
 
@@ -227,15 +249,22 @@ fn value(text: String) -> HeaderValue {
     HeaderValue::try_from(text).expect("digits and fixed text make a header value")
 }
 
-fn render(entry: &Entry, offer: &Offer, expires_in: i64, told_end: Boot, now: Now) -> Vec<u8> {
+fn render(entry: &Entry, view: &Arc<View>, offer: &Offer, expires_in: i64, expires_at: i64) -> Rendered {
     let token = tokenward_api::Token {
         credential: entry.name.as_str().to_owned(),
         token: offer.token.expose().to_owned(),
         expires_in,
-        expires_at: clock::rfc3339(now.wall_of(told_end)),
+        expires_at: clock::rfc3339(Wall(expires_at.saturating_mul(1000))),
         generation: offer.generation,
     };
-    serde_json::to_vec(&token).expect("texts and numbers are JSON")
+    Rendered {
+        view: Arc::clone(view),
+        expires_in,
+        expires_at,
+        body: serde_json::to_vec(&token).expect("texts and numbers are JSON").into(),
+        etag: value(format!("W/\"{}-{expires_at}\"", offer.generation)),
+        cache_control: value(format!("private, max-age={expires_in}")),
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Hot paths against peers on the same two cores. Prints ratios; see docs/performance.md for how to read them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+missing=()
+command -v nginx >/dev/null || missing+=(nginx-light)
+command -v taskset >/dev/null || missing+=(util-linux)
+if [ "${#missing[@]}" -gt 0 ]; then
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
+fi
+
+cargo build --quiet --profile dist -p tokenward-cli
+cargo bench --quiet --profile dist -p tokenward-server --bench token_read

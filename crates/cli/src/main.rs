@@ -20,9 +20,7 @@ use failure::Failure;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let json = arguments.json;
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
+    let outcome = runtime()
         .map_err(|error| {
             Failure::failed(format!("cannot start: {error}"), "Free some memory or file handles.")
         })
@@ -34,6 +32,16 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// With one core a scheduler for many only costs.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut builder = match cores {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder.enable_all().build()
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {

@@ -1,21 +1,22 @@
-//! The door: every request comes in here. The token read is matched at once; the rest goes to the router.
+//! The door: every request comes in here. The token read is matched at once, and answered at once while a
+//! token is known; everything else goes to the router.
 
 use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::extract::{Extension, Path, Query, State};
-use axum::response::IntoResponse;
-use axum::routing::{get, post};
-use bytes::Bytes;
 use http::{Method, Request, Response, header};
-use http_body_util::{BodyExt as _, Either, Limited};
+use http_body_util::Either;
 use hyper::body::Incoming;
-use tokenward_api::{ErrorCode, path};
 use tower::ServiceExt as _;
 
 use super::answer::{Body, Refusal};
-use super::{Api, credentials, health, openapi, refresh, report, token};
+use super::routes::{self, CallerOrNot};
+use super::{Api, token};
 use crate::clients::Caller;
 use crate::config::Right;
 
@@ -30,38 +31,120 @@ pub enum Entrance {
     Metrics,
 }
 
-/// One listener's way to answer requests.
-#[derive(Clone)]
+/// One connection's way to answer requests.
 pub struct Door {
+    inner: Arc<Inner>,
+    activity: Arc<Activity>,
+}
+
+/// What one connection is doing.
+#[derive(Debug, Default)]
+pub struct Activity {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+impl Activity {
+    /// How many requests have begun.
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Whether a request is being answered.
+    pub fn is_busy(&self) -> bool {
+        self.begun() != self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Only the connection's own task counts, so that a load and a store do.
+    fn add(counter: &AtomicU64) {
+        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+}
+
+struct Inner {
     api: Arc<Api>,
     entrance: Entrance,
     router: Router,
 }
 
-type Answered = Result<Response<Body>, Refusal>;
+/// An answer that is there, or one that is being waited for. The first costs no allocation.
+pub enum Answering {
+    /// Taken when it is first asked for.
+    There(Option<Response<Body>>),
+    /// Somebody works on it.
+    Coming(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+}
 
-const LARGEST_BODY: usize = 64 * 1024;
 const NAME_START: &str = "/v1/credentials/";
 const TOKEN_END: &str = "/token";
 
 impl Door {
     pub fn new(api: Arc<Api>, entrance: Entrance) -> Door {
-        let router = match entrance {
-            Entrance::Metrics => open_routes().route(path::METRICS, get(metrics_openly)),
-            Entrance::Public | Entrance::Admin => open_routes().merge(routes()),
-        };
-        let router = router.fallback(no_such_path).method_not_allowed_fallback(method_not_allowed);
-        Door { router: router.with_state(Arc::clone(&api)), api, entrance }
+        let router = routes::router(Arc::clone(&api), entrance);
+        Door { inner: Arc::new(Inner { api, entrance, router }), activity: Arc::default() }
     }
 
-    /// Answers one request.
-    pub async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-        let response = match self.hot_name(&request) {
-            Some(name) => self.read_token(name, &request).await.unwrap_or_else(Refusal::into_response),
-            None => self.route(request).await,
+    /// The same door for another connection.
+    pub fn for_connection(&self) -> Door {
+        Door { inner: Arc::clone(&self.inner), activity: Arc::default() }
+    }
+
+    /// What this connection is doing.
+    pub fn activity(&self) -> Arc<Activity> {
+        Arc::clone(&self.activity)
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Door {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        let inner = &self.inner;
+        Activity::add(&self.activity.begun);
+        let at_once = inner.hot_name(&request).map(|name| inner.read_at_once(name, &request));
+        let response = match at_once {
+            Some(Ok(Some(response))) => response,
+            Some(Err(refusal)) => refusal.into_response(),
+            Some(Ok(None)) | None => return self.answer_later(request, at_once.is_some()),
         };
+        Activity::add(&self.activity.ended);
+        Answering::There(Some(inner.counted(response)))
+    }
+}
+
+impl Door {
+    fn answer_later(&self, request: Request<Incoming>, is_token_read: bool) -> Answering {
+        let (inner, activity) = (Arc::clone(&self.inner), Arc::clone(&self.activity));
+        Answering::Coming(Box::pin(async move {
+            let response = match is_token_read {
+                true => inner.read_token(&request).await,
+                false => inner.route(request).await,
+            };
+            Activity::add(&activity.ended);
+            inner.counted(response)
+        }))
+    }
+}
+
+impl Future for Answering {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Answering::There(response) => {
+                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+            }
+            Answering::Coming(future) => future.as_mut().poll(context).map(Ok),
+        }
+    }
+}
+
+impl Inner {
+    fn counted(&self, response: Response<Body>) -> Response<Body> {
         self.api.telemetry.metrics.http.count(response.status().as_u16());
-        Ok(response)
+        response
     }
 
     /// The credential's name, if this is a token read.
@@ -73,11 +156,29 @@ impl Door {
         (!name.contains('/')).then_some(name)
     }
 
-    async fn read_token(&self, name: &str, request: &Request<Incoming>) -> Answered {
+    /// The answer, if there is nothing to wait for.
+    fn read_at_once(
+        &self,
+        name: &str,
+        request: &Request<Incoming>,
+    ) -> Result<Option<Response<Body>>, Refusal> {
         let caller = self.caller(request)?;
         let entry = caller.permit(&self.api.feed, name, Right::Token)?.entry();
-        let wishes = token::Wishes::parse(request.uri().query())?;
-        token::read(&self.api, entry, wishes, request.headers()).await
+        if request.uri().query().is_some() {
+            return Ok(None);
+        }
+        Ok(token::read_at_once(entry, request.headers()))
+    }
+
+    async fn read_token(&self, request: &Request<Incoming>) -> Response<Body> {
+        let answer = async {
+            let name = self.hot_name(request).unwrap_or_default();
+            let caller = self.caller(request)?;
+            let entry = caller.permit(&self.api.feed, name, Right::Token)?.entry();
+            let wishes = token::Wishes::parse(request.uri().query())?;
+            token::read(&self.api, entry, wishes, request.headers()).await
+        };
+        answer.await.unwrap_or_else(Refusal::into_response)
     }
 
     fn caller<B>(&self, request: &Request<B>) -> Result<Caller, Refusal> {
@@ -89,153 +190,13 @@ impl Door {
     }
 
     async fn route(&self, mut request: Request<Incoming>) -> Response<Body> {
-        // Handlers that need a caller find one, or the reason why there is none.
-        let caller = self.caller(&request).map_err(Arc::new);
+        // Handlers that need a caller find one, or learn that there is none.
+        let caller = self.caller(&request).ok();
         request.extensions_mut().insert(CallerOrNot(caller));
         let request = request.map(axum::body::Body::new);
         match self.router.clone().oneshot(request).await {
             Ok(response) => response.map(Either::Right),
             Err(never) => match never {},
         }
-    }
-}
-
-#[derive(Clone)]
-struct CallerOrNot(Result<Caller, Arc<Refusal>>);
-
-type WithCaller = Extension<CallerOrNot>;
-
-impl CallerOrNot {
-    fn get(self) -> Result<Caller, Refusal> {
-        self.0.map_err(|_| ErrorCode::Unauthorized.problem("no client key, or an unknown one").into())
-    }
-}
-
-fn open_routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route(path::HEALTHZ, get(async || Routed(health::healthz())))
-        .route(path::READYZ, get(async |State(api): State<Arc<Api>>| Routed(health::readyz(&api))))
-        .route(path::OPENAPI, get(async || Routed(openapi::document())))
-}
-
-fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route(path::METRICS, get(metrics_with_key))
-        .route(path::CREDENTIALS, get(list))
-        .route("/v1/credentials/{name}", get(show))
-        .route("/v1/credentials/{name}/report", post(post_report))
-        .route("/v1/credentials/{name}/refresh", post(post_refresh))
-        .route("/v1/credentials/{name}/token", get(no_such_path))
-}
-
-async fn metrics_openly(State(api): State<Arc<Api>>) -> Routed {
-    Routed(health::metrics(&api))
-}
-
-async fn metrics_with_key(
-    State(api): State<Arc<Api>>,
-    Extension(caller): WithCaller,
-) -> Result<Routed, Routed> {
-    caller.get().map_err(Routed::from)?;
-    Ok(Routed(health::metrics(&api)))
-}
-
-async fn list(
-    State(api): State<Arc<Api>>,
-    Extension(caller): WithCaller,
-    page: Result<Query<credentials::Page>, axum::extract::rejection::QueryRejection>,
-) -> Routed {
-    let answer = || {
-        let Query(page) = page.map_err(|rejection| ErrorCode::Malformed.problem(rejection.body_text()))?;
-        credentials::list(&api, &caller.get()?, &page)
-    };
-    Routed::of(answer())
-}
-
-async fn show(
-    State(api): State<Arc<Api>>,
-    Extension(caller): WithCaller,
-    Path(name): Path<String>,
-) -> Routed {
-    Routed::of(caller.get().and_then(|caller| credentials::show(&api, &caller, &name)))
-}
-
-async fn post_report(
-    State(api): State<Arc<Api>>,
-    Extension(caller): WithCaller,
-    Path(name): Path<String>,
-    request: Request<axum::body::Body>,
-) -> Routed {
-    let answer = async {
-        let entry = caller.get()?.permit(&api.feed, &name, Right::Report)?.entry();
-        let body = read_json(request.into_body()).await?;
-        report::report(&api, entry, &body).await
-    };
-    Routed::of(answer.await)
-}
-
-async fn post_refresh(
-    State(api): State<Arc<Api>>,
-    Extension(caller): WithCaller,
-    Path(name): Path<String>,
-    request: Request<axum::body::Body>,
-) -> Routed {
-    let answer = async {
-        let entry = caller.get()?.permit(&api.feed, &name, Right::Admin)?.entry();
-        let body = read_json(request.into_body()).await?;
-        refresh::refresh(&api, entry, body).await
-    };
-    Routed::of(answer.await)
-}
-
-/// A JSON body of at most 64 KiB, whatever its content type says; an empty one counts as `{}`.
-async fn read_json<T: serde::de::DeserializeOwned>(body: axum::body::Body) -> Result<T, Refusal> {
-    let limited = Limited::new(body, LARGEST_BODY);
-    let read = tokio::time::timeout(super::listen::BODY_TIMEOUT, limited.collect()).await;
-    let Ok(read) = read else {
-        return Err(ErrorCode::Malformed.problem("the body did not arrive in time").into());
-    };
-    let bytes: Bytes = match read {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            return Err(ErrorCode::TooLarge.problem("the body has more than 64 KiB").into());
-        }
-        Err(_) => return Err(ErrorCode::Malformed.problem("the body broke off").into()),
-    };
-    let bytes = if bytes.trim_ascii().is_empty() { Bytes::from_static(b"{}") } else { bytes };
-    // serde's message may repeat a part of the body, and that may be a token: only the place is told.
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let detail =
-            format!("the body is not the JSON expected (line {}, column {})", error.line(), error.column());
-        ErrorCode::Malformed.problem(detail).into()
-    })
-}
-
-async fn no_such_path() -> Routed {
-    Routed::of(Err(ErrorCode::NoSuchPath.problem("there is nothing at this path").into()))
-}
-
-async fn method_not_allowed() -> Routed {
-    Routed::of(Err(ErrorCode::MethodNotAllowed.problem("this path does not take this method").into()))
-}
-
-/// An answer of ours in axum's terms.
-struct Routed(Response<Body>);
-
-impl Routed {
-    fn of(answer: Answered) -> Routed {
-        Routed(answer.unwrap_or_else(Refusal::into_response))
-    }
-}
-
-impl From<Refusal> for Routed {
-    fn from(refusal: Refusal) -> Routed {
-        Routed(refusal.into_response())
-    }
-}
-
-impl IntoResponse for Routed {
-    fn into_response(self) -> axum::response::Response {
-        self.0.map(axum::body::Body::new)
     }
 }

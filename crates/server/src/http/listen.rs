@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
@@ -25,9 +24,12 @@ pub enum Listener {
     Admin(UnixListener),
 }
 
-/// Request heads must arrive within this time; it also ends connections that nobody uses. Longer than clients
-/// keep idle connections, so that it is they who close them and no request meets a closing one.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(120);
+/// How often a connection is looked at.
+const LOOK: Duration = Duration::from_secs(30);
+/// A connection on which no request head was completed in so many looks and nothing is being answered is
+/// closed. Two minutes: longer than clients keep idle connections, so that it is they who close them, and no
+/// request meets a closing one.
+const IDLE_LOOKS: u32 = 4;
 /// Bodies too.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long connections get to finish what they are doing.
@@ -73,7 +75,7 @@ pub async fn serve(listener: Listener, api: Arc<Api>, mut stop: watch::Receiver<
         };
         while connections.try_join_next().is_some() {}
         let stop = stop.clone();
-        let door = door.clone();
+        let door = door.for_connection();
         match accepted {
             Ok(Stream::Tcp(stream)) => connections.spawn(async move {
                 converse(stream, door, stop).await;
@@ -124,20 +126,34 @@ async fn converse(
     door: Door,
     mut stop: watch::Receiver<bool>,
 ) {
-    let service = service_fn(move |request| door.clone().answer(request));
+    let activity = door.activity();
+    // hyper's own timer for request heads costs a clock reading and a timer for each request; looking at the
+    // connection now and then does the same for nothing.
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(LARGEST_HEAD)
         .writev(false)
         .pipeline_flush(true)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), door);
     let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped(&mut stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK, LOOK);
+    let mut idle_looks = 0;
+    let mut seen = activity.begun();
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => break ended,
+            () = stopped(&mut stop) => {
+                connection.as_mut().graceful_shutdown();
+                break connection.await;
+            }
+            _ = looks.tick() => {
+                let quiet = activity.begun() == seen && !activity.is_busy();
+                seen = activity.begun();
+                idle_looks = if quiet { idle_looks + 1 } else { 0 };
+                if idle_looks > IDLE_LOOKS {
+                    return;
+                }
+            }
         }
     };
     if let Err(error) = ended {

@@ -8,6 +8,7 @@ mod listen;
 mod openapi;
 mod refresh;
 mod report;
+mod routes;
 mod status;
 mod token;
 

@@ -1,0 +1,172 @@
+//! Everything but the token read: routed by axum, one resource a file.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Extension, Path, Query, State};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Limited};
+use tokenward_api::{ErrorCode, path};
+
+use super::answer::{Body, Refusal};
+use super::door::Entrance;
+use super::{Api, credentials, health, openapi, refresh, report};
+use crate::clients::Caller;
+use crate::config::Right;
+
+type Answered = Result<Response<Body>, Refusal>;
+
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// The routes of one listener.
+pub fn router(api: Arc<Api>, entrance: Entrance) -> Router {
+    let router = match entrance {
+        Entrance::Metrics => open_routes().route(path::METRICS, get(metrics_openly)),
+        Entrance::Public | Entrance::Admin => open_routes().merge(routes()),
+    };
+    router.fallback(no_such_path).method_not_allowed_fallback(method_not_allowed).with_state(api)
+}
+
+/// Whoever sent a request, if it is known who it was.
+#[derive(Clone)]
+pub struct CallerOrNot(pub Option<Caller>);
+
+type WithCaller = Extension<CallerOrNot>;
+
+impl CallerOrNot {
+    fn get(self) -> Result<Caller, Refusal> {
+        self.0.ok_or_else(|| ErrorCode::Unauthorized.problem("no client key, or an unknown one").into())
+    }
+}
+
+fn open_routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route(path::HEALTHZ, get(async || Routed(health::healthz())))
+        .route(path::READYZ, get(async |State(api): State<Arc<Api>>| Routed(health::readyz(&api))))
+        .route(path::OPENAPI, get(async || Routed(openapi::document())))
+}
+
+fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route(path::METRICS, get(metrics_with_key))
+        .route(path::CREDENTIALS, get(list))
+        .route("/v1/credentials/{name}", get(show))
+        .route("/v1/credentials/{name}/report", post(post_report))
+        .route("/v1/credentials/{name}/refresh", post(post_refresh))
+        .route("/v1/credentials/{name}/token", get(no_such_path))
+}
+
+async fn metrics_openly(State(api): State<Arc<Api>>) -> Routed {
+    Routed(health::metrics(&api))
+}
+
+async fn metrics_with_key(
+    State(api): State<Arc<Api>>,
+    Extension(caller): WithCaller,
+) -> Result<Routed, Routed> {
+    caller.get().map_err(Routed::from)?;
+    Ok(Routed(health::metrics(&api)))
+}
+
+async fn list(
+    State(api): State<Arc<Api>>,
+    Extension(caller): WithCaller,
+    page: Result<Query<credentials::Page>, axum::extract::rejection::QueryRejection>,
+) -> Routed {
+    let answer = || {
+        let Query(page) = page.map_err(|rejection| ErrorCode::Malformed.problem(rejection.body_text()))?;
+        credentials::list(&api, &caller.get()?, &page)
+    };
+    Routed::of(answer())
+}
+
+async fn show(
+    State(api): State<Arc<Api>>,
+    Extension(caller): WithCaller,
+    Path(name): Path<String>,
+) -> Routed {
+    Routed::of(caller.get().and_then(|caller| credentials::show(&api, &caller, &name)))
+}
+
+async fn post_report(
+    State(api): State<Arc<Api>>,
+    Extension(caller): WithCaller,
+    Path(name): Path<String>,
+    request: Request<axum::body::Body>,
+) -> Routed {
+    let answer = async {
+        let entry = caller.get()?.permit(&api.feed, &name, Right::Report)?.entry();
+        let body = read_json(request.into_body()).await?;
+        report::report(&api, entry, &body).await
+    };
+    Routed::of(answer.await)
+}
+
+async fn post_refresh(
+    State(api): State<Arc<Api>>,
+    Extension(caller): WithCaller,
+    Path(name): Path<String>,
+    request: Request<axum::body::Body>,
+) -> Routed {
+    let answer = async {
+        let entry = caller.get()?.permit(&api.feed, &name, Right::Admin)?.entry();
+        let body = read_json(request.into_body()).await?;
+        refresh::refresh(&api, entry, body).await
+    };
+    Routed::of(answer.await)
+}
+
+/// A JSON body of at most 64 KiB, whatever its content type says; an empty one counts as `{}`.
+async fn read_json<T: serde::de::DeserializeOwned>(body: axum::body::Body) -> Result<T, Refusal> {
+    let limited = Limited::new(body, LARGEST_BODY);
+    let read = tokio::time::timeout(super::listen::BODY_TIMEOUT, limited.collect()).await;
+    let Ok(read) = read else {
+        return Err(ErrorCode::Malformed.problem("the body did not arrive in time").into());
+    };
+    let bytes: Bytes = match read {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            return Err(ErrorCode::TooLarge.problem("the body has more than 64 KiB").into());
+        }
+        Err(_) => return Err(ErrorCode::Malformed.problem("the body broke off").into()),
+    };
+    let bytes = if bytes.trim_ascii().is_empty() { Bytes::from_static(b"{}") } else { bytes };
+    // serde's message may repeat a part of the body, and that may be a token: only the place is told.
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let detail =
+            format!("the body is not the JSON expected (line {}, column {})", error.line(), error.column());
+        ErrorCode::Malformed.problem(detail).into()
+    })
+}
+
+async fn no_such_path() -> Routed {
+    Routed::of(Err(ErrorCode::NoSuchPath.problem("there is nothing at this path").into()))
+}
+
+async fn method_not_allowed() -> Routed {
+    Routed::of(Err(ErrorCode::MethodNotAllowed.problem("this path does not take this method").into()))
+}
+
+/// An answer of ours in axum's terms.
+struct Routed(Response<Body>);
+
+impl Routed {
+    fn of(answer: Answered) -> Routed {
+        Routed(answer.unwrap_or_else(Refusal::into_response))
+    }
+}
+
+impl From<Refusal> for Routed {
+    fn from(refusal: Refusal) -> Routed {
+        Routed(refusal.into_response())
+    }
+}
+
+impl IntoResponse for Routed {
+    fn into_response(self) -> axum::response::Response {
+        self.0.map(axum::body::Body::new)
+    }
+}

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# The full lengths. Each part that has passed is remembered under target/prove, so that a run can be resumed;
+# remove that folder to begin anew.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+done_dir=target/prove
+mkdir -p "$done_dir"
+commit=$(git rev-parse HEAD)
+
+# part NAME COMMAND...: runs the command unless it has passed for this commit already.
+part() {
+  local name=$1
+  shift
+  if [ "$(cat "$done_dir/$name" 2>/dev/null)" = "$commit" ]; then
+    printf '== %s: passed before\n' "$name"
+    return
+  fi
+  printf '\n== %s\n' "$name"
+  "$@"
+  echo "$commit" > "$done_dir/$name"
+}
+
+deny() {
+  command -v cargo-deny >/dev/null || cargo install --locked --quiet cargo-deny
+  cargo deny check bans licenses sources
+}
+
+seeds() {
+  cargo run --quiet --release -p tokenward-sim -- --from "$1" --seeds 100000
+}
+
+scripts/install-test-tools.sh
+part deny deny
+for block in 0 1 2 3 4 5 6 7 8 9; do
+  part "seeds-$block" seeds $((block * 100000))
+done
+part kills env TOKENWARD_KILLS=1000 cargo nextest run -p tokenward-cli --test promises fifty_kills --profile prove
+part soak env TOKENWARD_SOAK=600s cargo nextest run -p tokenward-cli --test soak --profile prove

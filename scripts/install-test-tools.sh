@@ -5,6 +5,12 @@ set -euo pipefail
 missing=()
 command -v faketime >/dev/null || missing+=(faketime)
 command -v cc >/dev/null || missing+=(gcc)
+# The recipes of the README are run as they stand.
+command -v curl >/dev/null || missing+=(curl)
+command -v jq >/dev/null || missing+=(jq)
+command -v python3 >/dev/null || missing+=(python3)
+command -v node >/dev/null || missing+=(nodejs)
+php -m 2>/dev/null | grep -q apcu || missing+=(php-cli php-apcu)
 if [ "${#missing[@]}" -gt 0 ]; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null

@@ -30,10 +30,16 @@ seeds() {
   cargo run --quiet --release -p tokenward-sim -- --from "$1" --seeds 100000
 }
 
+go_recipe() {
+  command -v go >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq golang-go >/dev/null
+  cargo nextest run -p tokenward-cli --test recipes --run-ignored only go
+}
+
 scripts/install-test-tools.sh
 part deny deny
 for block in 0 1 2 3 4 5 6 7 8 9; do
   part "seeds-$block" seeds $((block * 100000))
 done
+part go_recipe go_recipe
 part kills env TOKENWARD_KILLS=1000 cargo nextest run -p tokenward-cli --test promises fifty_kills --profile prove
 part soak env TOKENWARD_SOAK=600s cargo nextest run -p tokenward-cli --test soak --profile prove

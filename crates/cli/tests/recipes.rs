@@ -55,8 +55,10 @@ async fn heals(language: &str, file: &str, program: &[&str]) {
 async fn curl() {
     let (lab, server) = with_a_dead_token().await;
     let text = printed(&lab, &server, Command::new("bash").args(["-euc", &recipe("sh")]));
-    let answers: Vec<_> =
-        serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>().map(Result::unwrap).collect();
+    let answers: Vec<_> = serde_json::Deserializer::from_str(&text)
+        .into_iter::<serde_json::Value>()
+        .map(Result::unwrap)
+        .collect();
     assert_eq!(answers[0]["generation"], 1, "{text}");
     assert_eq!(answers[1]["errcode"], 40001, "{text}");
     assert_eq!(answers[2]["generation"], 2, "{text}");

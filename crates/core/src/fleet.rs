@@ -23,12 +23,21 @@ pub struct CredentialId(pub u32);
 pub struct Settings {
     /// Counts the times this store was opened, so that attempts never repeat.
     pub epoch: u32,
+    /// The last of those times that did not end in good order.
+    pub last_crash: Option<u32>,
     /// Differs from node to node, so that nodes do not retry in step.
     pub salt: u64,
     /// Which boot of which machine this is; 0 for unknown.
     pub boot_id: u64,
     /// Whether the store is ours alone.
     pub embedded: bool,
+}
+
+impl Settings {
+    /// Whether the run before this one crashed.
+    pub(crate) fn has_just_crashed(&self) -> bool {
+        self.last_crash.is_some_and(|crash| crash.saturating_add(1) == self.epoch)
+    }
 }
 
 /// All credentials of one node.
@@ -168,18 +177,10 @@ impl Fleet {
 
     /// A credential from its configuration and from what the store knows of it, if anything.
     #[must_use]
-    pub fn build(
-        &self,
-        spec: Spec,
-        stored: Option<(&Record, Option<Secret>)>,
-        last_crash: Option<u32>,
-        now: Now,
-    ) -> Credential {
+    pub fn build(&self, spec: Spec, stored: Option<(&Record, Option<Secret>)>, now: Now) -> Credential {
         match stored {
-            Some((record, token)) => {
-                Credential::restore(spec, record, token, last_crash, self.settings.boot_id, now)
-            }
-            None => Credential::unknown(spec, last_crash, now),
+            Some((record, token)) => Credential::restore(spec, record, token, &self.settings, now),
+            None => Credential::unknown(spec, &self.settings, now),
         }
     }
 

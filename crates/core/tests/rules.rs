@@ -359,6 +359,72 @@ fn an_operators_refresh_does_not_break_a_promise_unless_forced() {
 }
 
 #[test]
+fn an_operators_refresh_leaves_the_safe_part_to_the_token_before() {
+    let mut bench = Bench::new(classic());
+    bench.run_until_due();
+    bench.answer = Answer::NotSent;
+    bench.run_for(minutes(1));
+    bench.answer = Answer::Grant;
+    assert_eq!(bench.refresh(false), Ok(true), "nobody was told of the retry");
+    let fetches = bench.fetches;
+    let refused = bench.refresh(false);
+    assert!(matches!(refused, Err(RefreshRefused::WouldBreakPromise { .. })), "{refused:?}");
+    assert_eq!(bench.fetches, fetches);
+}
+
+#[test]
+fn a_refresh_that_the_store_does_not_allow_is_not_made_later_either() {
+    let mut bench = Bench::new(classic());
+    bench.run_until_due();
+    bench.keep_fails = true;
+    bench.run_until_fetch();
+    bench.run_for(minutes(3));
+    assert!(bench.is_unkept());
+    let refused = bench.refresh(true);
+    assert!(matches!(refused, Err(RefreshRefused::Limited { .. })), "{refused:?}");
+    let fetches = bench.fetches;
+    bench.keep_fails = false;
+    bench.run_for(minutes(20));
+    assert_eq!(bench.fetches, fetches);
+}
+
+#[test]
+fn a_failed_refresh_promises_holders_no_more_than_the_safe_part() {
+    let mut bench = Bench::new(classic());
+    bench.run_until_due();
+    bench.answer = Answer::Refuse(FailureKind::RateLimited);
+    bench.run_until_fetch();
+    bench.run_for(seconds(1));
+    assert_eq!(bench.told_end(), Some(bench.now.boot + Span(150_000)), "a restart fetches at once");
+}
+
+#[test]
+fn after_a_crash_without_a_token_the_lost_request_gets_a_second_to_arrive() {
+    let mut bench = Bench::new(classic());
+    bench.keep_fails = true;
+    bench.run_for(seconds(1));
+    bench.crash();
+    bench.want();
+    bench.run_for(Span(900));
+    assert_eq!(bench.fetches, 1);
+    bench.run_for(Span(200));
+    assert_eq!(bench.fetches, 2);
+}
+
+#[test]
+fn after_a_crash_near_the_end_nobody_is_told_to_rely_on_the_token() {
+    let mut bench = Bench::new(classic());
+    bench.run_until_due();
+    bench.intend_fails = true;
+    bench.answer = Answer::Silence;
+    bench.run_for(minutes(56));
+    assert_eq!(bench.fetches, 2, "without a stored intent");
+    bench.crash();
+    assert_eq!(bench.token(), Some("token-1".into()));
+    assert!(bench.told_end() <= Some(bench.now.boot + seconds(2)));
+}
+
+#[test]
 fn an_operators_refresh_gets_past_a_block() {
     let mut bench = Bench::new(classic());
     bench.answer = Answer::Refuse(FailureKind::IpNotAllowed);
@@ -476,6 +542,7 @@ fn a_clock_set_back_across_a_restart_makes_the_token_probed_before_it_is_served(
     bench.answer = Answer::Silence;
     bench.probe_result(Verdict::Alive);
     assert_eq!(bench.token(), Some("token-1".into()));
+    bench.run_for(minutes(3));
     assert_eq!(bench.fetches, 2, "nobody knows how long it still lives");
 }
 

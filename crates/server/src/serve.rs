@@ -206,14 +206,15 @@ async fn restore(
     let opened = store.opened();
     let now = clock::now();
     let (salt, boot_id) = (clock::entropy(), clock::boot_id());
-    let settings = Settings { epoch: opened.epoch, salt, boot_id, embedded: true };
+    let settings =
+        Settings { epoch: opened.epoch, last_crash: opened.last_crash, salt, boot_id, embedded: true };
     let mut fleet = Fleet::new(settings, now);
     let mut feed = Feed::default();
     let mut effects = Effects::new();
     for (index, (material, config)) in materials.iter().zip(&config.credentials).enumerate() {
         let known = stored.remove(&index);
         let known = known.as_ref().map(|(record, token)| (record, token.clone()));
-        let credential = fleet.build(material.spec(config, keys), known, opened.last_crash, now);
+        let credential = fleet.build(material.spec(config, keys), known, now);
         let id = fleet.add(credential, now, &mut effects);
         feed.add(material.name.clone(), id, material.provider.platform());
     }

@@ -45,8 +45,10 @@ impl Node {
             let token = stored.token.as_deref().and_then(|sealed| std::str::from_utf8(sealed).ok());
             (&stored.record, token.map(Secret::new))
         });
-        let mut fleet = Fleet::new(Settings { epoch: opened.epoch, salt, boot_id, embedded: true }, now);
-        let credential = fleet.build(spec, known, opened.last_crash, now);
+        let last_crash = opened.last_crash;
+        let settings = Settings { epoch: opened.epoch, last_crash, salt, boot_id, embedded: true };
+        let mut fleet = Fleet::new(settings, now);
+        let credential = fleet.build(spec, known, now);
         let mut effects = Effects::new();
         fleet.add(credential, now, &mut effects);
         let mut node = Node { fleet, view: View::pending(), life: opened.epoch };

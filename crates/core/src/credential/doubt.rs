@@ -158,6 +158,11 @@ impl Credential {
         self.held.as_ref().is_some_and(|held| held.suspect)
     }
 
+    /// Whether a probe decides if the token may be handed out.
+    pub(super) fn is_to_be_probed(&self) -> bool {
+        self.is_suspect() && self.policy.probe
+    }
+
     /// When a probe may begin next; `NEVER` when nobody wants one.
     fn next_probe(&self) -> Boot {
         let Some(held) = self.held.as_ref().filter(|held| !held.revoked && self.policy.probe) else {
@@ -233,11 +238,15 @@ impl Credential {
             // It works, and nobody knows for how long: serve it, and get one whose life is known.
             held.suspect = false;
             self.plan = Plan { at: cx.now.boot, cause: Cause::Planned, kind: FetchKind::Plain };
+            if self.policy.semantics == IssueSemantics::RotateWithOverlap {
+                self.doubt_at_start(cx.now);
+            }
         }
         let asked_at = self.probe.started.unwrap_or(cx.now.boot);
-        // Alive although a whole overlap has passed since the last of them: none was issued. Before that, one
-        // of them may have been, and nobody knows which, so the doubt stays.
-        if asked_at >= self.exposure.last + self.policy.overlap + self.policy.skew {
+        // Alive although a whole overlap has passed since the last of them can have arrived: none was issued.
+        // Before that, one of them may have been, and nobody knows which, so the doubt stays.
+        let arrived = self.exposure.last + self.policy.fetch_timeout(FetchKind::Plain);
+        if asked_at >= arrived + self.policy.overlap + self.policy.skew {
             self.exposure = Exposure::default();
         }
         self.probe.alive = Some(asked_at);

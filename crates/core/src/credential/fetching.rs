@@ -1,6 +1,6 @@
 //! Beginning a fetch, and what follows from its outcome.
 
-use super::{Context, Credential, Phase, Plan};
+use super::{Context, Credential, Held, NEAR, Phase, Plan};
 use crate::budget::{Budget, Cause, Exhausted};
 use crate::effect::{Effect, Happening};
 use crate::event::{Grant, Outcome};
@@ -26,7 +26,7 @@ pub enum RefreshRefused {
 }
 
 /// With less life than this in hand, an embedded store that fails does not stop a fetch.
-const LAST_RESORT: Span = Span::minutes(10);
+pub(super) const LAST_RESORT: Span = Span::minutes(10);
 /// The platform's devices disagree about midnight for this long.
 const AROUND_MIDNIGHT: Span = Span::minutes(15);
 const LONGEST_RETRY_AFTER: Span = Span::hours(24);
@@ -44,13 +44,12 @@ impl Credential {
             return Ok(false);
         }
         let now = cx.now.boot;
-        let planned_later = self.plan.at > now && self.exposure.count == 0;
         if let Some(held) = self.usable(now)
             && !force
             && self.policy.semantics.rotates()
-            && (planned_later || self.exposure.count > 0)
+            && let Some(until) = self.fetches_nothing_until(held, now)
         {
-            let told_until = (self.plan.at.max(now) + self.policy.safe_part).min(held.end);
+            let told_until = (until + self.policy.safe_part).min(held.end);
             return Err(RefreshRefused::WouldBreakPromise { told_until });
         }
         let before = self.plan;
@@ -60,11 +59,19 @@ impl Credential {
         self.begin(cx);
         if !self.attempt.is_running() {
             let until = self.plan.at;
-            self.plan = if before.at < until { before } else { self.plan };
+            self.plan = before;
             return Err(RefreshRefused::Limited { until });
         }
         self.advance(cx);
         Ok(true)
+    }
+
+    /// Until when holders count on it that there is no exclusive fetch, if that is later than now: the fetch
+    /// before it has just begun their overlap, or they were told of the plan.
+    fn fetches_nothing_until(&self, held: &Held, now: Boot) -> Option<Boot> {
+        let apart = held.issued + self.policy.safe_part;
+        let planned = if self.plan_is_promised() || self.exposure.count > 0 { self.plan.at } else { now };
+        Some(apart.max(planned)).filter(|until| *until > now)
     }
 
     /// Whether nothing stands in the way of an attempt but time.
@@ -89,8 +96,8 @@ impl Credential {
             return;
         }
         *cx.next_attempt += 1;
-        self.attempt =
-            super::Attempt { id: *cx.next_attempt, kind, cause, started: now.boot, phase: Phase::Intending };
+        let (id, begun) = (*cx.next_attempt, now.boot);
+        self.attempt = super::Attempt { id, kind, cause, begun, started: begun, phase: Phase::Intending };
         self.plan = Plan { at: Boot::NEVER, cause: Cause::Planned, kind: FetchKind::Plain };
         self.dirty = true;
         let late = if cause == Cause::Planned { now.boot - at } else { Span::ZERO };
@@ -145,6 +152,8 @@ impl Credential {
 
     /// Asks the platform.
     fn send(&mut self, cx: &mut Context<'_>) {
+        // Storing the intent may have taken a while: a token's life begins when the platform is asked.
+        self.attempt.started = cx.now.boot;
         self.attempt.phase = Phase::Fetching;
         cx.effects.push(Effect::Fetch {
             attempt: self.attempt.id,
@@ -155,9 +164,6 @@ impl Credential {
 
     pub(super) fn on_intended(&mut self, attempt: u64, cx: &mut Context<'_>) {
         if self.is_running(attempt, Phase::Intending) {
-            // The life of the old token is counted from the moment the platform can first be asked.
-            self.attempt.started = cx.now.boot;
-            self.dirty = true;
             self.send(cx);
         }
     }
@@ -192,8 +198,9 @@ impl Credential {
     /// Somebody waits and there is no token: fetch now, unless a failure says when to try again.
     pub(super) fn on_wanted(&mut self, cx: &mut Context<'_>) {
         let now = cx.now.boot;
-        let waiting_is_planned = self.trouble.is_some() || self.failures > 0;
-        if self.usable(now).is_none() && self.may_begin() && !waiting_is_planned && self.plan.at > now {
+        let waiting_is_planned = self.trouble.is_some() || self.failures > 0 || self.is_to_be_probed();
+        let far = self.plan.at > now + NEAR;
+        if self.usable(now).is_none() && self.may_begin() && !waiting_is_planned && far {
             self.plan = Plan { at: now, cause: Cause::Person, kind: self.plan.kind };
         }
     }

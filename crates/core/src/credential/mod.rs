@@ -114,6 +114,10 @@ struct Attempt {
     id: u64,
     kind: FetchKind,
     cause: Cause,
+    /// When it was decided, which is what is stored with its intent. What holders were told of the old token
+    /// counts from here.
+    begun: Boot,
+    /// When the platform was asked.
     started: Boot,
     phase: Phase,
 }
@@ -325,7 +329,7 @@ impl Credential {
         let keeping = self.unkept.as_ref().is_some_and(|unkept| !unkept.is_published());
         let running =
             (self.attempt.is_running() || keeping) && self.policy.semantics.is_exclusive(self.attempt.kind);
-        let next = if running { self.attempt.started } else { self.plan.at.max(now) };
+        let next = if running { self.attempt.begun } else { self.plan.at.max(now) };
         if self.is_doubtful(now) {
             let probing = self.probe.first_since(self.exposure.last).map_or(now, |since| since + HOLD);
             let fetching = if next <= now { next + HOLD } else { now };
@@ -338,16 +342,22 @@ impl Credential {
             return Told::Until { end, hold };
         }
         if running {
-            let end = self.attempt.started + self.policy.safe_part;
+            let end = self.attempt.begun + self.policy.safe_part;
             return Told::Until { end, hold: end };
         }
         if !self.policy.semantics.rotates() {
             return Told::TrueEnd;
         }
-        // A blocked credential is refreshed as soon as somebody mends what blocks it: that can be now.
-        let blocked = self.trouble.as_ref().is_some_and(|trouble| is_block(trouble.failure.kind));
-        let fetch = if blocked { Boot(i64::MIN) } else { self.plan.at };
+        let fetch = if self.plan_is_promised() { self.plan.at } else { Boot(i64::MIN) };
         Told::Planned { fetch, safe_part: self.policy.safe_part }
+    }
+
+    /// Whether holders may count on it that no fetch begins before the plan says so. Not when a failure moved
+    /// the plan past its due time, or the token is not stored yet: a restart knows neither. Nor when the
+    /// credential is blocked: it is refreshed as soon as somebody mends what blocks it.
+    fn plan_is_promised(&self) -> bool {
+        let blocked = self.trouble.as_ref().is_some_and(|trouble| is_block(trouble.failure.kind));
+        !blocked && self.unkept.is_none() && self.held.as_ref().is_some_and(|held| self.plan.at <= held.due)
     }
 
     fn fraction(&self, number: u64, salt: u64) -> u32 {

@@ -1,8 +1,10 @@
 //! From the store and back: what a credential knows, in wall time.
 
+use super::fetching::LAST_RESORT;
 use super::{Context, Credential, Exposure, Foreign, Held, Plan, Spec};
 use crate::budget::{Budget, Cause};
 use crate::effect::Effect;
+use crate::fleet::Settings;
 use crate::record::{ClockRecord, ExposureRecord, Record, TokenRecord, TroubleRecord};
 use crate::secret::Secret;
 use crate::semantics::{FetchKind, IssueSemantics};
@@ -23,58 +25,61 @@ impl Credential {
     /// A credential of which the store knows nothing: it is new, or a run that could not store anything
     /// crashed.
     #[must_use]
-    pub fn unknown(spec: Spec, last_crash: Option<u32>, now: Now) -> Credential {
-        Credential { reserved: unstored_generations(0, last_crash), ..Credential::new(spec, now) }
+    pub fn unknown(spec: Spec, settings: &Settings, now: Now) -> Credential {
+        let reserved = unstored_generations(0, settings.last_crash);
+        let mut credential = Credential { reserved, ..Credential::new(spec, now) };
+        credential.let_requests_arrive(settings, now);
+        credential
     }
 
-    /// A credential as the store knows it. `token` is the stored token, if it could be unsealed;
-    /// `last_crash` the last run of the store that did not end in good order.
+    /// A credential as the store knows it. `token` is the stored token, if it could be unsealed.
     #[must_use]
     pub fn restore(
         spec: Spec,
         record: &Record,
         token: Option<Secret>,
-        last_crash: Option<u32>,
-        boot_id: u64,
+        settings: &Settings,
         now: Now,
     ) -> Credential {
         let mut credential = Credential::new(spec, now);
-        credential.reserved = record.reserved + unstored_generations(record.attempt, last_crash);
+        credential.reserved = record.reserved + unstored_generations(record.attempt, settings.last_crash);
         credential.attempt.id = record.attempt;
         credential.budget = Budget::restore(record.usage);
+        credential.let_requests_arrive(settings, now);
         if credential.fingerprint != record.fingerprint {
             // Another app, platform or scope under the same name: its token is none of ours.
             return credential;
         }
-        let clocks = Clocks::since(record, boot_id, now);
+        let clocks = Clocks::since(record, settings.boot_id, now);
         credential.foreign = Foreign::restore(record.foreign, clocks.then, now.boot);
         if let (Some(stored), Some(token)) = (record.token, token) {
             credential.held = restore_token(stored, token, now, &clocks);
         }
         credential.restore_exposure(record.exposure, now, &clocks);
-        let due = credential.usable(now.boot).map_or(now.boot, |held| held.due);
-        credential.plan.at = match credential.exposure.count {
-            0 => due,
-            _ => credential.exposure.last + credential.policy.retry_after_ambiguous(),
-        };
-        match credential.held.as_ref() {
-            // What the probe says decides whether there is a fetch before the token is due.
-            Some(held) if held.suspect && credential.policy.probe => credential.plan.at = held.due,
-            Some(held) if held.suspect => credential.plan.at = now.boot,
-            Some(_) => {}
-            None => {
-                // The request of a run that crashed a moment ago may still be on its way.
-                let last =
-                    record.exposure.map_or(Boot(i64::MIN), |exposure| clocks.then.boot_of(exposure.last));
-                credential.plan.at = (last + IN_FLIGHT).clamp(now.boot, now.boot + IN_FLIGHT);
-            }
+        if let Some(held) = &credential.held {
+            credential.plan.at = match held.suspect {
+                // What the probe says decides whether there is a fetch before the token is due.
+                true if credential.policy.probe => held.due,
+                true => now.boot,
+                false if credential.exposure.count == 0 => held.due,
+                false => credential.exposure.last + credential.policy.retry_after_ambiguous(),
+            };
         }
+        credential.allow_for_hidden_fetch(settings, now);
         if let Some(trouble) = &record.trouble
             && record.config_mark == credential.config_mark
         {
             credential.restore_trouble(trouble, now, &clocks);
         }
         credential
+    }
+
+    /// The request of a run that crashed a moment ago may still be on its way. Were it answered after ours, it
+    /// would take our token's place.
+    fn let_requests_arrive(&mut self, settings: &Settings, now: Now) {
+        if settings.has_just_crashed() && self.policy.semantics.rotates() {
+            self.plan.at = now.boot + IN_FLIGHT;
+        }
     }
 
     fn restore_exposure(&mut self, exposure: Option<ExposureRecord>, now: Now, clocks: &Clocks) {
@@ -84,6 +89,24 @@ impl Credential {
         if self.policy.semantics == IssueSemantics::RotateWithOverlap {
             self.exposure = Exposure { count: exposure.count, last };
         }
+    }
+
+    /// Shortly before the end, a store that fails does not stop a fetch. A run that crashed then may have
+    /// begun one of which nothing is stored: nobody is told to rely on the token, and the next fetch keeps
+    /// its distance.
+    fn allow_for_hidden_fetch(&mut self, settings: &Settings, now: Now) {
+        let possible = |held: &Held| held.due <= now.boot && held.end - now.boot < LAST_RESORT;
+        let overlap = self.policy.semantics == IssueSemantics::RotateWithOverlap;
+        if !(settings.has_just_crashed() && overlap && self.held.as_ref().is_some_and(possible)) {
+            return;
+        }
+        self.doubt_at_start(now);
+    }
+
+    /// Nobody knows what was fetched before this start, or when.
+    pub(super) fn doubt_at_start(&mut self, now: Now) {
+        self.exposure = Exposure { count: self.exposure.count.max(2), last: now.boot };
+        self.plan.at = now.boot + self.policy.retry_after_ambiguous();
     }
 
     /// A block holds over a restart; the wait of an ordinary backoff does not.

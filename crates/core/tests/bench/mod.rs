@@ -103,10 +103,14 @@ pub fn single_use() -> Policy {
     Policy { semantics: IssueSemantics::SingleUseRefreshToken, lead: Lead::Share, probe: false, ..classic() }
 }
 
+fn settings(epoch: u32, boot_id: u64) -> Settings {
+    Settings { epoch, last_crash: None, salt: 1, boot_id, embedded: true }
+}
+
 impl Bench {
     pub fn new(policy: Policy) -> Bench {
         let now = Now { boot: Boot(0), wall: Wall(1_795_140_000_000) };
-        let fleet = Fleet::new(Settings { epoch: 1, salt: 1, boot_id: 1, embedded: true }, now);
+        let fleet = Fleet::new(settings(1, 1), now);
         let mut bench = Bench {
             now,
             answer: Answer::Grant,
@@ -139,7 +143,8 @@ impl Bench {
 
     fn boot(&mut self, crashed: bool) {
         self.epoch += 1;
-        let settings = Settings { epoch: self.epoch, salt: 1, boot_id: self.boot_id, embedded: true };
+        let last_crash = crashed.then_some(self.epoch - 1);
+        let settings = Settings { last_crash, ..settings(self.epoch, self.boot_id) };
         self.fleet = Fleet::new(settings, self.now);
         let spec = Spec {
             name: Name::parse("shop").expect("a good name"),
@@ -148,12 +153,8 @@ impl Bench {
             policy: Arc::clone(&self.policy),
         };
         let stored = self.stored.clone();
-        let credential: Credential = self.fleet.build(
-            spec,
-            stored.as_ref().map(|(record, token)| (record, token.clone())),
-            crashed.then_some(self.epoch - 1),
-            self.now,
-        );
+        let credential: Credential =
+            self.fleet.build(spec, stored.as_ref().map(|(record, token)| (record, token.clone())), self.now);
         let mut effects = Effects::new();
         self.fleet.add(credential, self.now, &mut effects);
         self.carry_out(effects);
@@ -161,7 +162,7 @@ impl Bench {
 
     pub fn stop(&mut self) {
         self.view = View::pending();
-        self.fleet = Fleet::new(Settings { epoch: 0, salt: 0, boot_id: 0, embedded: true }, self.now);
+        self.fleet = Fleet::new(settings(0, 0), self.now);
     }
 
     pub fn start(&mut self) {

@@ -10,7 +10,10 @@ impl World {
     pub(super) fn write(&mut self, life: u32, write: Write, ack: Ack) {
         let delay = if self.random.per_mille(20) { 4_000 } else { 20 };
         let delay = Span(self.random.between(1, delay));
-        self.come(delay, Coming::Store(life, Box::new(write), ack));
+        // One writer: what was written first arrives first.
+        let at = (self.now.boot + delay).max(self.last_write);
+        self.last_write = at;
+        self.come(at - self.now.boot, Coming::Store(life, Box::new(write), ack));
     }
 
     pub(super) fn carry_out_write(&mut self, life: u32, write: &Write, ack: Ack) -> Played {

@@ -93,6 +93,8 @@ struct World {
     calm: bool,
     wall_was_moved: bool,
     attempts_in_flight: u32,
+    /// When the last write arrives that is on its way to the store.
+    last_write: Boot,
     boot_id: u64,
     trace_length: usize,
 }
@@ -139,6 +141,7 @@ impl World {
             calm: false,
             wall_was_moved: false,
             attempts_in_flight: 0,
+            last_write: Boot(0),
             boot_id: 1,
             trace_length: TRACE,
         }

@@ -141,13 +141,13 @@ impl Oracle {
         self.in_flight = false;
         if std::mem::take(&mut self.unstored) {
             self.excuse(newest_token);
-            (self.begun, self.issued) = (None, None);
         }
     }
 
-    /// The node cannot know about tokens up to this one.
+    /// The node cannot know about tokens up to this one, nor when they were fetched.
     pub(crate) fn excuse(&mut self, newest_token: u64) {
         self.excused_up_to = newest_token;
+        (self.begun, self.issued) = (None, None);
     }
 
     /// Promise 6: the day's budget.

@@ -245,8 +245,7 @@ impl Credential {
         let asked_at = self.probe.started.unwrap_or(cx.now.boot);
         // Alive although a whole overlap has passed since the last of them can have arrived: none was issued.
         // Before that, one of them may have been, and nobody knows which, so the doubt stays.
-        let arrived = self.exposure.last + self.policy.fetch_timeout(FetchKind::Plain);
-        if asked_at >= arrived + self.policy.overlap + self.policy.skew {
+        if asked_at >= self.exposure.over + self.policy.overlap + self.policy.skew {
             self.exposure = Exposure::default();
         }
         self.probe.alive = Some(asked_at);

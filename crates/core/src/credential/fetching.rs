@@ -313,8 +313,8 @@ impl Credential {
     /// Nobody knows whether the platform issued a token: the old one may be in its overlap.
     fn after_ambiguous(&mut self, failure: Failure, cx: &mut Context<'_>) -> (Boot, Failure) {
         let now = cx.now.boot;
-        self.exposure =
-            super::Exposure { count: self.exposure.count.saturating_add(1), last: self.attempt.started };
+        let count = self.exposure.count.saturating_add(1);
+        self.exposure = super::Exposure { count, last: self.attempt.started, over: now };
         let usable = self.usable(now).is_some();
         let backoff = now + self.policy.backoff(cx.salt, self.name.as_str(), self.failures, usable);
         match self.policy.semantics {
@@ -323,11 +323,7 @@ impl Credential {
                 let next_step = FailureKind::RefreshTokenInDoubt.next_step().into();
                 (Boot::NEVER, Failure { next_step, ..failure })
             }
-            IssueSemantics::RotateWithOverlap if usable => {
-                let safe = self.attempt.started + self.policy.retry_after_ambiguous();
-                (safe.max(backoff), failure)
-            }
-            _ => (backoff, failure),
+            _ => (backoff.max(self.earliest_after_exposure(now)), failure),
         }
     }
 
@@ -348,7 +344,18 @@ impl Credential {
             Class::Blocked(None) => Boot::NEVER,
         };
         // A refresh ahead of time that was refused is not tried again before the token is due.
-        (self.usable(now.boot).map_or(at, |held| at.max(held.due)), failure)
+        let due = self.usable(now.boot).map_or(at, |held| held.due);
+        (at.max(due).max(self.earliest_after_exposure(now.boot)), failure)
+    }
+
+    /// After a fetch of unknown outcome the next keeps its distance, as long as there is a token to spare.
+    fn earliest_after_exposure(&self, now: Boot) -> Boot {
+        let overlap = self.policy.semantics == IssueSemantics::RotateWithOverlap;
+        if overlap && self.exposure.count > 0 && self.usable(now).is_some() {
+            self.exposure.last + self.policy.retry_after_ambiguous()
+        } else {
+            now
+        }
     }
 
     /// The platform's day is used up: by us, by somebody else, or only on a device whose day has not begun.

@@ -147,6 +147,8 @@ struct Exposure {
     count: u32,
     /// When the last of them was begun.
     last: Boot,
+    /// When it was given up: it can have reached the platform until then.
+    over: Boot,
 }
 
 /// When the next attempt begins, and why.

@@ -87,7 +87,8 @@ impl Credential {
         // A clock that was set back must not push the next fetch into the far future.
         let last = clocks.then.boot_of(exposure.last).min(now.boot);
         if self.policy.semantics == IssueSemantics::RotateWithOverlap {
-            self.exposure = Exposure { count: exposure.count, last };
+            // What a run that crashed has sent may arrive a little later.
+            self.exposure = Exposure { count: exposure.count, last, over: now.boot + IN_FLIGHT };
         }
     }
 
@@ -105,7 +106,7 @@ impl Credential {
 
     /// Nobody knows what was fetched before this start, or when.
     pub(super) fn doubt_at_start(&mut self, now: Now) {
-        self.exposure = Exposure { count: self.exposure.count.max(2), last: now.boot };
+        self.exposure = Exposure { count: self.exposure.count.max(2), last: now.boot, over: now.boot + IN_FLIGHT };
         self.plan.at = now.boot + self.policy.retry_after_ambiguous();
     }
 

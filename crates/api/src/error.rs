@@ -102,6 +102,9 @@ error_codes! {
     /// There is no usable token now.
     NoUsableToken = "no_usable_token", 503, "There is no usable token now",
         "Try again after the time in Retry-After; `tokenward status NAME` says what is wrong.";
+    /// The store fails.
+    StoreFails = "store_fails", 503, "The store fails",
+        "Free space on the disk that holds data_dir, or make it writable; Tokenward tries again by itself.";
     /// The server is shutting down.
     ShuttingDown = "shutting_down", 503, "The server is shutting down", "Try again on another connection.";
     /// No token came in time.

@@ -20,11 +20,21 @@ pub fn config_path(given: Option<&Path>) -> PathBuf {
 /// `TOKENWARD_KEY`.
 pub fn server(config: Option<&Path>) -> Result<Client, Failure> {
     let socket = tokenward_server::admin_socket(&data_dir(config)?);
-    if std::os::unix::net::UnixStream::connect(&socket).is_ok() {
-        return Ok(Client::admin(&socket)?);
-    }
+    let why_not = match std::os::unix::net::UnixStream::connect(&socket) {
+        Ok(_) => return Ok(Client::admin(&socket)?),
+        Err(error) => error,
+    };
     let url = std::env::var("TOKENWARD_URL").unwrap_or_else(|_| DEFAULT_URL.to_owned());
     let Ok(key) = std::env::var("TOKENWARD_KEY") else {
+        if why_not.kind() == std::io::ErrorKind::PermissionDenied {
+            return Err(Failure::failed(
+                format!(
+                    "this user may not open the admin socket {}, and TOKENWARD_KEY is not set",
+                    socket.display()
+                ),
+                "Run the command as the user that Tokenward runs as, or set TOKENWARD_URL and TOKENWARD_KEY.",
+            ));
+        }
         return Err(Failure::failed(
             format!("no server answers at {}, and TOKENWARD_KEY is not set", socket.display()),
             "Start the server here with `tokenward serve`, or set TOKENWARD_URL and TOKENWARD_KEY.",

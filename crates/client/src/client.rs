@@ -29,8 +29,8 @@ impl Client {
     /// # Errors
     /// The URL or the key cannot be used.
     pub fn new(url: &str, key: &str) -> Result<Client, ClientError> {
-        let mut authorization = HeaderValue::try_from(format!("Bearer {key}"))
-            .map_err(|_| ClientError::BadUrl(url.to_owned()))?;
+        let mut authorization =
+            HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| ClientError::BadKey)?;
         authorization.set_sensitive(true);
         let base = Url::parse(url).map_err(|_| ClientError::BadUrl(url.to_owned()))?;
         let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization)]);

@@ -32,6 +32,9 @@ pub enum ClientError {
     /// The address is not a URL.
     #[error("{0:?} is not the URL of a server")]
     BadUrl(String),
+    /// The key cannot stand in a header.
+    #[error("the client key has characters that no key has, perhaps a line break")]
+    BadKey,
 }
 
 impl ClientError {
@@ -41,7 +44,7 @@ impl ClientError {
         match self {
             ClientError::Refused { problem, .. } => matches!(problem.status, 429 | 502 | 503 | 504),
             ClientError::Unreachable { .. } => true,
-            ClientError::Nonsense { .. } | ClientError::BadUrl(_) => false,
+            ClientError::Nonsense { .. } | ClientError::BadUrl(_) | ClientError::BadKey => false,
         }
     }
 
@@ -53,6 +56,7 @@ impl ClientError {
             ClientError::Unreachable { .. } => {
                 "Start the server with `tokenward serve`, or point TOKENWARD_URL to it.".to_owned()
             }
+            ClientError::BadKey => "Set TOKENWARD_KEY to the key alone, without a line break.".to_owned(),
             ClientError::Nonsense { .. } | ClientError::BadUrl(_) => {
                 "Point TOKENWARD_URL to the server's `listen` address, like http://127.0.0.1:7600.".to_owned()
             }

@@ -49,6 +49,7 @@ pub struct Fleet {
     settings: Settings,
     next_attempt: u64,
     scratch: Vec<Effect>,
+    draining: bool,
     /// Alarms that have rung and are not answered yet.
     due: VecDeque<u32>,
 }
@@ -67,6 +68,7 @@ impl Fleet {
             settings,
             next_attempt: u64::from(settings.epoch) << 32,
             scratch: Vec::new(),
+            draining: false,
             due: VecDeque::new(),
         }
     }
@@ -139,6 +141,16 @@ impl Fleet {
         self.step(id, now, effects, |credential, cx| credential.fetch_ahead(min_ttl, cx))
     }
 
+    /// From now on nothing is begun; what is running is finished, and what waits to be stored is hurried.
+    pub fn drain(&mut self, now: Now, effects: &mut Effects) {
+        self.draining = true;
+        let unkept = self.iter().filter(|(_, credential)| credential.is_unkept());
+        let unkept: Vec<CredentialId> = unkept.map(|(id, _)| id).collect();
+        for id in unkept {
+            self.step(id, now, effects, Credential::hurry);
+        }
+    }
+
     /// The credential with this id.
     #[must_use]
     pub fn get(&self, id: CredentialId) -> Option<&Credential> {
@@ -198,6 +210,7 @@ impl Fleet {
             next_attempt: &mut self.next_attempt,
             salt: self.settings.salt,
             boot_id: self.settings.boot_id,
+            draining: self.draining,
             embedded: self.settings.embedded,
         };
         let answer = act(credential, &mut context);

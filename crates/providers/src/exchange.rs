@@ -27,8 +27,8 @@ pub enum Method {
     Post,
 }
 
-/// An answer, read whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An answer, read whole. Its body may carry a token, so `Debug` shows only its length.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
@@ -106,6 +106,16 @@ impl Answer {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request").field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Answer { status, body, .. } = self;
+        f.debug_struct("Answer")
+            .field("status", status)
+            .field("body_bytes", &body.len())
+            .finish_non_exhaustive()
     }
 }
 

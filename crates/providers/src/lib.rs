@@ -19,7 +19,7 @@ use tokenward_core::semantics::{FetchKind, IssueSemantics};
 use tokenward_core::time::Span;
 
 pub use baidu::Baidu;
-pub use exchange::{Answer, Method, Request};
+pub use exchange::{Answer, Method, Request, encode};
 pub use oauth2::{ClientAuth, OAuth2};
 pub use reading::Reading;
 pub use wechat::{TokenApi, WeChat};

@@ -158,6 +158,14 @@ impl OAuth2 {
             let failure = Failure { retry_after: answer.retry_after(), ..self.refusal(error, message) };
             return Err((failure, Outcome::Refused));
         }
+        if matches!(answer.status, 400 | 401 | 403) {
+            let kind = if answer.status == 401 { FailureKind::BadSecret } else { FailureKind::BadRequest };
+            let message = body.get("message").and_then(Value::as_str).unwrap_or_default();
+            return Err((
+                reading::refused(kind, &format!("HTTP {}", answer.status), message),
+                Outcome::Refused,
+            ));
+        }
         if answer.status >= 400 {
             return Err(reading::nonsense(answer, "JSON without an RFC 6749 `error`"));
         }
@@ -174,7 +182,9 @@ impl OAuth2 {
             | "invalid_target"
             | "unsupported_grant_type" => FailureKind::BadRequest,
             "slow_down" => FailureKind::RateLimited,
-            _ => FailureKind::PlatformBusy,
+            "temporarily_unavailable" | "server_error" => FailureKind::PlatformBusy,
+            // Not of RFC 6749: the server's own word for something that does not pass by itself.
+            _ => FailureKind::BadRequest,
         };
         let next_step = match error {
             "invalid_client" => format!(

@@ -110,7 +110,7 @@ impl Provider for WeChat {
         let Some(body) = answer.json() else {
             return Err(reading::nonsense(answer, "something that is not JSON"));
         };
-        match body.get("errcode").and_then(Value::as_i64) {
+        match errcode(&body) {
             None | Some(0) => reading::grant(answer, &body, LIFE, LIFE),
             Some(code) => {
                 let message = body.get("errmsg").and_then(Value::as_str).unwrap_or_default();
@@ -142,7 +142,7 @@ impl Provider for WeChat {
 }
 
 fn errcode(body: &Value) -> Option<i64> {
-    body.get("errcode").and_then(Value::as_i64)
+    reading::loose_text(body.get("errcode")?)?.parse().ok()
 }
 
 impl WeChat {

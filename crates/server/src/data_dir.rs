@@ -1,7 +1,7 @@
 //! `data_dir`: the embedded store, the key ring and the admin socket. One process at a time.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
@@ -29,6 +29,11 @@ impl DataDir {
             )
         };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        let permissions = std::fs::metadata(path).map_err(failed)?.permissions();
+        if permissions.mode() & 0o077 != 0 {
+            // Made by a package or a container, and too open for what is kept here.
+            std::fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(failed)?;
+        }
         let lock_path = path.join("lock");
         let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(lock_path);
         let lock = lock.map_err(failed)?;

@@ -90,6 +90,15 @@ enum Waiter {
     Refresh(oneshot::Sender<()>),
 }
 
+impl Waiter {
+    fn has_gone(&self) -> bool {
+        match self {
+            Waiter::Report { reply, .. } => reply.is_closed(),
+            Waiter::Refresh(over) => over.is_closed(),
+        }
+    }
+}
+
 /// Exchanges with platforms under way at the most; planned fetches wait for their turn beyond that.
 const EXCHANGES: usize = 1_024;
 const LONGEST_SLEEP: Span = Span::seconds(1);
@@ -108,8 +117,8 @@ struct Running {
 }
 
 impl Driver {
-    /// Runs until drained.
-    pub async fn run(self, mut inputs: mpsc::UnboundedReceiver<Input>) {
+    /// Runs until drained. Returns whether everything is stored that was published.
+    pub async fn run(self, mut inputs: mpsc::UnboundedReceiver<Input>) -> bool {
         let mut running = Running {
             driver: self,
             effects: Effects::new(),
@@ -119,9 +128,10 @@ impl Driver {
         let mut batch = Vec::new();
         let mut drain_until = None;
         loop {
-            running.let_time_work(drain_until.is_some());
-            if drain_until.is_some_and(|until| clock::boot() >= until || !running.driver.fleet.is_busy()) {
-                return;
+            running.let_time_work();
+            let busy = || running.driver.fleet.is_busy();
+            if drain_until.is_some_and(|until| clock::boot() >= until || !busy()) {
+                return !busy();
             }
             let sleep = if drain_until.is_some() { DRAIN_STEP } else { running.sleep() };
             tokio::select! {
@@ -132,21 +142,17 @@ impl Driver {
             for input in batch.drain(..) {
                 if matches!(input, Input::Drain) {
                     drain_until = Some(clock::boot() + DRAIN);
-                } else {
-                    running.take(input);
                 }
+                running.take(input);
             }
         }
     }
 }
 
 impl Running {
-    /// While draining, nothing new is begun; what is running still ends.
-    fn let_time_work(&mut self, draining: bool) {
+    fn let_time_work(&mut self) {
         let room = EXCHANGES.saturating_sub(self.exchanges.len());
-        if !draining {
-            self.driver.fleet.poll(clock::now(), room, &mut self.effects);
-        }
+        self.driver.fleet.poll(clock::now(), room, &mut self.effects);
         self.carry_out();
     }
 
@@ -164,12 +170,15 @@ impl Running {
         let now = clock::now();
         let fleet = &mut self.driver.fleet;
         match input {
-            Input::Event(id, event) => fleet.handle(id, event, now, &mut self.effects),
+            Input::Event(id, event) => {
+                fleet.handle(id, event, now, &mut self.effects);
+                self.carry_out();
+                // Also what changes nothing to be seen, like a probe without a clear answer, settles things.
+                self.settle(id);
+            }
             Input::Report { id, generation, proven, reply } => {
                 match fleet.report(id, generation, proven, now, &mut self.effects) {
-                    Some(ReportAnswer::Pending) => {
-                        self.waiters.entry(id).or_default().push(Waiter::Report { generation, reply });
-                    }
+                    Some(ReportAnswer::Pending) => self.wait(id, Waiter::Report { generation, reply }),
                     // A client that has gone does not need the answer.
                     answer => {
                         let _ = reply.send(answer.unwrap_or(ReportAnswer::Superseded));
@@ -180,7 +189,7 @@ impl Running {
                 let answer = fleet.refresh(id, force, now, &mut self.effects);
                 let answer = answer.unwrap_or(Err(RefreshRefused::NotFetchable));
                 if answer.is_ok() {
-                    self.waiters.entry(id).or_default().push(Waiter::Refresh(over));
+                    self.wait(id, Waiter::Refresh(over));
                 }
                 // An operator who has gone does not need the answer.
                 let _ = begun.send(answer);
@@ -189,9 +198,19 @@ impl Running {
                 let under_way = fleet.fetch_ahead(id, min_ttl, now, &mut self.effects);
                 let _ = reply.send(under_way.unwrap_or(false));
             }
-            Input::Drain => {}
+            Input::Drain => fleet.drain(now, &mut self.effects),
         }
         self.carry_out();
+    }
+
+    fn wait(&mut self, id: CredentialId, waiter: Waiter) {
+        let waiting = self.waiters.entry(id).or_default();
+        // Before the list grows, those go who have given up.
+        if waiting.len() == waiting.capacity() {
+            waiting.retain(|waiter| !waiter.has_gone());
+        }
+        waiting.push(waiter);
+        self.settle(id);
     }
 
     fn carry_out(&mut self) {
@@ -228,9 +247,10 @@ impl Running {
             Effect::Note { record } => self.store(Job::Note(record)),
             Effect::Publish { view } => entry.publish(*view),
             Effect::Tell(_) => {}
-            Effect::Fetch { attempt, kind, .. } => {
+            Effect::Fetch { attempt, kind, timeout } => {
                 let (egress, material) = (driver.egress.clone(), Arc::clone(material));
-                self.spawn(id, async move { egress.fetch(material, attempt, kind).await });
+                let patience = Duration::from_millis(u64::try_from(timeout.0).unwrap_or(0));
+                self.spawn(id, async move { egress.fetch(material, attempt, kind, patience).await });
             }
             Effect::Probe { generation, token } => {
                 let (egress, material) = (driver.egress.clone(), Arc::clone(material));
@@ -270,8 +290,9 @@ impl Running {
     fn settle(&mut self, id: CredentialId) {
         let Some(waiting) = self.waiters.get_mut(&id) else { return };
         let Some(credential) = self.driver.fleet.get(id) else { return };
+        let now = clock::boot();
         let done = waiting.extract_if(.., |waiter| match waiter {
-            Waiter::Report { generation, .. } => credential.is_settled(*generation),
+            Waiter::Report { generation, .. } => credential.is_settled(*generation, now),
             Waiter::Refresh(_) => !credential.is_busy(),
         });
         for waiter in done {

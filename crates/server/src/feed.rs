@@ -3,6 +3,7 @@
 //! One writer, the driver; any number of readers. A reader that waits listens before it looks.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -37,8 +38,7 @@ pub struct Entry {
     rendered: ArcSwapOption<Rendered>,
 }
 
-/// The answer to a token read, good for one second: most reads of a second share it.
-#[derive(Debug)]
+/// The answer to a token read, good for one second: most reads of a second share it. `Debug` does not show it.
 pub struct Rendered {
     /// The snapshot it was made from.
     pub view: Arc<View>,
@@ -52,6 +52,12 @@ pub struct Rendered {
     pub etag: HeaderValue,
     /// `Cache-Control`
     pub cache_control: HeaderValue,
+}
+
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rendered").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
 }
 
 /// What happened to a credential since the process was started.

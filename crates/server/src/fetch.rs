@@ -30,10 +30,12 @@ enum Trouble {
     Unknown(Failure),
 }
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longer than the core waits: a late answer is still welcome.
 const TIMEOUT: Duration = Duration::from_secs(60);
-const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// All that a probe may take, and what one base URL may take of it.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(8);
+const PROBE_PATIENCE: Duration = Duration::from_secs(4);
 const LONGEST_ANSWER: usize = 1024 * 1024;
 
 impl Egress {
@@ -69,11 +71,20 @@ impl Egress {
     }
 
     /// Asks for a token. With several secrets, the next is tried once when one is refused.
-    pub async fn fetch(&self, material: Arc<Material>, attempt: u64, kind: FetchKind) -> Event {
+    ///
+    /// After `patience` the attempt counts as lost, so nothing more is sent shortly before.
+    pub async fn fetch(
+        &self,
+        material: Arc<Material>,
+        attempt: u64,
+        kind: FetchKind,
+        patience: Duration,
+    ) -> Event {
+        let give_up = tokio::time::Instant::now() + patience * 3 / 4;
         let secrets = material.secrets();
         let mut refused = None;
         for (index, secret) in secrets.iter().enumerate() {
-            match self.fetch_with(&material, secret, kind).await {
+            match self.fetch_with(&material, secret, kind, give_up).await {
                 Ok(grant) => {
                     material.prefer(index);
                     return Event::Granted { attempt, grant };
@@ -81,7 +92,7 @@ impl Egress {
                 Err((failure, outcome)) => {
                     let next = failure.kind == FailureKind::BadSecret;
                     refused = Some((failure, outcome));
-                    if !next {
+                    if !next || tokio::time::Instant::now() >= give_up {
                         break;
                     }
                 }
@@ -94,20 +105,25 @@ impl Egress {
         Event::Failed { attempt, failure: scrub(failure, &material), outcome }
     }
 
-    /// Tries one base URL after the other, as long as nothing was sent.
+    /// Tries one base URL after the other, as long as nothing was sent; first the one that answered last.
     async fn fetch_with(
         &self,
         material: &Material,
         secret: &Secret,
         kind: FetchKind,
+        give_up: tokio::time::Instant,
     ) -> Result<Grant, (Failure, Outcome)> {
-        let nowhere = [String::new()];
-        let base_urls = if material.base_urls.is_empty() { &nowhere } else { material.base_urls.as_slice() };
         let mut last = None;
-        for base_url in base_urls {
+        for (index, base_url) in material.places() {
+            if last.is_some() && tokio::time::Instant::now() >= give_up {
+                break;
+            }
             let request = material.provider.token_request(base_url, secret, kind);
             match self.exchange(request, TIMEOUT).await {
-                Ok(answer) => return material.provider.read_token(&answer),
+                Ok(answer) => {
+                    material.prefer_place(index);
+                    return material.provider.read_token(&material.scrub_answer(answer));
+                }
                 Err(Trouble::Unknown(failure)) => return Err((failure, Outcome::Unknown)),
                 Err(Trouble::NotSent(failure)) => last = Some(failure),
             }
@@ -116,18 +132,25 @@ impl Egress {
         Err((failure, Outcome::NotSent))
     }
 
-    /// Makes the platform's cheapest call with a token.
+    /// Makes the platform's cheapest call with a token. It harms nobody, so the next base URL is asked
+    /// whatever went wrong with the one before.
     pub async fn probe(&self, material: Arc<Material>, generation: u64, token: Secret) -> Event {
-        let base_url = material.base_urls.first().map_or("", String::as_str);
-        let request = material.provider.probe_request(base_url, &token);
-        let verdict = match request {
-            None => Verdict::Unclear,
-            Some(request) => match self.exchange(request, PROBE_TIMEOUT).await {
-                Ok(answer) => material.provider.read_probe(&answer),
-                Err(_) => Verdict::Unclear,
-            },
-        };
-        Event::Probed { generation, verdict }
+        let verdict = tokio::time::timeout(PROBE_TIMEOUT, self.ask_about(&material, &token)).await;
+        Event::Probed { generation, verdict: verdict.unwrap_or(Verdict::Unclear) }
+    }
+
+    async fn ask_about(&self, material: &Material, token: &Secret) -> Verdict {
+        for (index, base_url) in material.places() {
+            let Some(request) = material.provider.probe_request(base_url, token) else { break };
+            if let Ok(answer) = self.exchange(request, PROBE_PATIENCE).await {
+                let verdict = material.provider.read_probe(&answer);
+                if verdict != Verdict::Unclear {
+                    material.prefer_place(index);
+                    return verdict;
+                }
+            }
+        }
+        Verdict::Unclear
     }
 
     async fn exchange(&self, request: Request, timeout: Duration) -> Result<Answer, Trouble> {

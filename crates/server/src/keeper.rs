@@ -3,11 +3,14 @@
 //! While one commit is on its way to the disk, further writes gather for the next: a thousand keeps cost a
 //! few commits, and a lone keep waits for nobody.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokenward_core::event::Event;
 use tokenward_core::fleet::CredentialId;
+use tokenward_core::name::Name;
 use tokenward_core::record::Record;
 use tokenward_core::secret::Secret;
 use tokenward_store::{Applied, Store, StoreError, Write};
@@ -47,6 +50,8 @@ pub struct Keeper {
 
 /// The field under which tokens are sealed.
 pub const TOKEN_FIELD: &str = "token";
+/// How often a note that could not be stored is tried again.
+const RETRY: Duration = Duration::from_secs(2);
 /// Writes in one commit at the most.
 const BATCH: usize = 1_000;
 
@@ -62,13 +67,27 @@ impl Keeper {
     /// Stores until nobody can send any more.
     pub async fn run(self, mut jobs: mpsc::UnboundedReceiver<Job>) {
         let mut batch = Vec::new();
-        while jobs.recv_many(&mut batch, BATCH).await > 0 {
-            let writes: Vec<Write> = batch.iter().map(|job| self.write(job)).collect();
+        // Nobody waits for a note, so those that failed are tried again here.
+        let mut unstored: HashMap<Name, Box<Record>> = HashMap::new();
+        loop {
+            tokio::select! {
+                taken = jobs.recv_many(&mut batch, BATCH) => if taken == 0 { return },
+                () = tokio::time::sleep(RETRY), if !unstored.is_empty() => {}
+            }
+            let mut all: Vec<Job> = unstored.drain().map(|(_, record)| Job::Note(record)).collect();
+            all.append(&mut batch);
+            let writes: Vec<Write> = all.iter().map(|job| self.write(job)).collect();
             let outcome = self.store.apply(&writes).await;
             self.note_health(&outcome);
-            for (index, job) in batch.drain(..).enumerate() {
+            for (index, job) in all.into_iter().enumerate() {
                 let applied = outcome.as_ref().ok().and_then(|applied| applied.get(index).copied());
                 self.answer(&job, applied);
+                match job {
+                    Job::Note(record) if applied.is_none() => {
+                        unstored.insert(record.name.clone(), record);
+                    }
+                    _ => {}
+                }
             }
         }
     }

@@ -13,12 +13,14 @@ mod fetch;
 mod http;
 mod keeper;
 mod material;
+pub mod process;
 mod serve;
 mod telemetry;
 mod try_out;
 
 pub use data_dir::admin_socket;
-pub use serve::{Server, Stopper};
+pub use http::how_often;
+pub use serve::{BrokeDown, Server, Stopper};
 pub use telemetry::{Seen, init_log};
 pub use tokenward_core::effect::Happening;
 pub use try_out::{Trial, try_out};

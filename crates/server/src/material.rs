@@ -1,12 +1,13 @@
 //! What a credential needs at run time beside its state: how to talk to its platform, and its secret.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use tokenward_core::credential::Spec;
 use tokenward_core::name::Name;
 use tokenward_core::secret::Secret;
-use tokenward_providers::Provider;
+use tokenward_providers::{Answer, Provider};
 use tokenward_vault::{KeyRing, SecretSource, SourceError};
 
 use crate::config::{Config, ConfigError, CredentialConfig, SecretRef};
@@ -22,6 +23,8 @@ pub struct Material {
     pub base_urls: Vec<String>,
     /// What a stored token belongs to.
     pub fingerprint: [u8; 32],
+    /// Which of the base URLs answered last.
+    preferred: AtomicUsize,
     sources: Vec<SecretSource>,
     secrets: ArcSwap<Vec<Secret>>,
     identity: Vec<(&'static str, String)>,
@@ -44,10 +47,27 @@ impl Material {
             provider: Arc::clone(&config.provider),
             base_urls: config.base_urls.clone(),
             fingerprint: fingerprint(&identity),
+            preferred: AtomicUsize::new(0),
             sources: config.secrets.iter().map(|secret| secret.source.clone()).collect(),
             secrets: ArcSwap::from_pointee(secrets),
             identity,
         })
+    }
+
+    /// The base URLs with their numbers, beginning with the one that answered last. A platform whose only URL
+    /// is its token's counts as one place without a name.
+    pub fn places(&self) -> impl Iterator<Item = (usize, &str)> {
+        let count = self.base_urls.len().max(1);
+        let first = self.preferred.load(Ordering::Relaxed);
+        (0..count).map(move |step| {
+            let index = (first + step) % count;
+            (index, self.base_urls.get(index).map_or("", String::as_str))
+        })
+    }
+
+    /// Remembers that this base URL answers, so that it is tried first from now on.
+    pub fn prefer_place(&self, index: usize) {
+        self.preferred.store(index, Ordering::Relaxed);
     }
 
     /// The secrets, the one to try first at the front.
@@ -112,7 +132,23 @@ impl Material {
     #[must_use]
     pub fn scrub(&self, text: &str) -> String {
         let secrets = self.secrets.load();
-        secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "…"))
+        let forms = secrets.iter().flat_map(|secret| {
+            let text = secret.expose();
+            [text.to_owned(), tokenward_providers::encode(text)]
+        });
+        forms.filter(|form| !form.is_empty()).fold(text.to_owned(), |text, form| text.replace(&form, "…"))
+    }
+
+    /// An answer with every secret taken out of its body, in case a platform or a proxy repeats it.
+    #[must_use]
+    pub fn scrub_answer(&self, mut answer: Answer) -> Answer {
+        if let Ok(text) = std::str::from_utf8(&answer.body) {
+            let scrubbed = self.scrub(text);
+            if scrubbed != text {
+                answer.body = scrubbed.into_bytes();
+            }
+        }
+        answer
     }
 }
 

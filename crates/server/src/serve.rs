@@ -9,7 +9,7 @@ use tokenward_core::fleet::{Effects, Fleet, Settings};
 use tokenward_core::record::Record;
 use tokenward_core::secret::Secret;
 use tokenward_store::{Sql, Store, Stored};
-use tokenward_vault::KeyRing;
+use tokenward_vault::{KeyRing, OpenError};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
@@ -114,34 +114,50 @@ impl Server {
 
     /// Serves until stopped, then ends in good order: connections finish, running fetches are kept, the store
     /// is closed.
-    pub async fn run(self) {
+    ///
+    /// # Errors
+    /// A part of it broke down, which is a defect. What was stored is safe.
+    pub async fn run(self) -> Result<(), BrokeDown> {
         let Server { listeners, api, driver, inputs, keeper, jobs, store, stop, address, .. } = self;
         tracing::info!(%address, "listening");
         let inputs_sender = driver.inputs.clone();
-        let driving = tokio::spawn(driver.run(inputs));
-        let keeping = tokio::spawn(keeper.run(jobs));
+        let mut driving = tokio::spawn(driver.run(inputs));
+        let mut keeping = tokio::spawn(keeper.run(jobs));
         let serving: Vec<_> = listeners
             .into_iter()
             .map(|listener| tokio::spawn(crate::http::serve(listener, Arc::clone(&api), stop.1.clone())))
             .collect();
         let mut stopped = stop.1.clone();
-        // The sender lives as long as this function: waiting for it cannot fail.
-        drop(stopped.wait_for(|stop| *stop).await);
+        tokio::select! {
+            // The sender lives as long as this function: waiting for it cannot fail.
+            _ = stopped.wait_for(|stop| *stop) => {}
+            _ = &mut driving => return Err(BrokeDown("the driver")),
+            _ = &mut keeping => return Err(BrokeDown("the keeper")),
+        }
         tracing::info!("shutting down");
         api.draining.store(true, Ordering::Relaxed);
         drop(inputs_sender.send(Input::Drain));
         for task in serving {
             drop(task.await);
         }
-        drop(driving.await);
+        let all_stored = driving.await.unwrap_or(false);
         drop(api);
         drop(keeping.await);
-        if let Err(error) = store.close().await {
+        if !all_stored {
+            // The next run must know that tokens were handed out that the store has not heard of.
+            tracing::error!("ended with tokens that could not be stored");
+        } else if let Err(error) = store.close().await {
             tracing::warn!(%error, "the store could not be closed in good order");
         }
         tracing::info!("ended");
+        Ok(())
     }
 }
+
+/// A part of the server ended although nobody told it to.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("{0} of the server ended unexpectedly")]
+pub struct BrokeDown(&'static str);
 
 async fn open_store(data_dir: &DataDir) -> Result<Arc<dyn Store>, ConfigError> {
     let path = data_dir.store();
@@ -161,6 +177,9 @@ async fn open_store(data_dir: &DataDir) -> Result<Arc<dyn Store>, ConfigError> {
     Ok(Arc::new(store))
 }
 
+/// What fits into a `sockaddr_un` on Linux.
+const LONGEST_SOCKET: usize = 107;
+
 async fn bind(config: &Config, data_dir: &DataDir) -> Result<(Vec<Listener>, SocketAddr), ConfigError> {
     use crate::http::Entrance;
     let cannot = |what: String, error: std::io::Error| {
@@ -178,6 +197,12 @@ async fn bind(config: &Config, data_dir: &DataDir) -> Result<(Vec<Listener>, Soc
         listeners.push(Listener::Tcp(metrics, Entrance::Metrics));
     }
     let socket = data_dir.admin_socket();
+    if socket.as_os_str().len() > LONGEST_SOCKET {
+        return Err(ConfigError::outside(
+            format!("the path of the admin socket is too long for the system: {}.", socket.display()),
+            "Choose a shorter `server.data_dir`.",
+        ));
+    }
     let admin = Listener::admin(&socket).map_err(|error| cannot(socket.display().to_string(), error))?;
     listeners.push(admin);
     Ok((listeners, address))
@@ -193,15 +218,29 @@ async fn restore(
     let wanted: HashMap<&str, usize> =
         materials.iter().enumerate().map(|(index, material)| (material.name.as_str(), index)).collect();
     let mut stored: HashMap<usize, (Record, Option<Secret>)> = HashMap::new();
+    let (mut seals, mut foreign_seals) = (0_u32, 0_u32);
     let mut each = |Stored { record, token }: Stored| {
         if let Some(index) = wanted.get(record.name.as_str()) {
-            let token = token.and_then(|sealed| unseal(keys, &record, &sealed));
+            let token = token.and_then(|sealed| {
+                seals += 1;
+                unseal(keys, &record, &sealed).unwrap_or_else(|error| {
+                    foreign_seals += u32::from(error == OpenError::UnknownKey);
+                    None
+                })
+            });
             stored.insert(*index, (record, token));
         }
     };
     store.load(&mut each).await.map_err(|error| {
         ConfigError::outside(format!("{error}."), "Restore a backup, or move store.db away to begin anew.")
     })?;
+    if foreign_seals > 0 && foreign_seals == seals {
+        return Err(ConfigError::outside(
+            "the key ring opens none of the tokens in the store: it is another store's key ring.",
+            "Let `server.key_ring` point to the key ring that belongs to this store. If it is lost for good, move \
+             store.db away: every token is then fetched anew, once.",
+        ));
+    }
 
     let opened = store.opened();
     let now = clock::now();
@@ -227,12 +266,9 @@ async fn restore(
 }
 
 /// A stored token that does not open is as good as lost: it is fetched anew.
-fn unseal(keys: &KeyRing, record: &Record, sealed: &[u8]) -> Option<Secret> {
-    match keys.open(&place(record), sealed) {
-        Ok(opened) => std::str::from_utf8(&opened).ok().map(Secret::new),
-        Err(error) => {
-            tracing::warn!(credential = %record.name, %error, "the stored token cannot be read and is fetched anew");
-            None
-        }
-    }
+fn unseal(keys: &KeyRing, record: &Record, sealed: &[u8]) -> Result<Option<Secret>, OpenError> {
+    let opened = keys.open(&place(record), sealed).inspect_err(|error| {
+        tracing::warn!(credential = %record.name, %error, "the stored token cannot be read and is fetched anew");
+    })?;
+    Ok(std::str::from_utf8(&opened).ok().map(Secret::new))
 }

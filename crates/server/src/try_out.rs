@@ -1,6 +1,7 @@
 //! Trying a credential without a server: what `check --live` does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokenward_core::event::Event;
 use tokenward_core::failure::Failure;
@@ -25,6 +26,8 @@ pub enum Trial {
     Fails(Failure),
 }
 
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Asks a credential's platform for a token and throws it away. Where that would kill the live token, an API
 /// that takes the same id and secret and leaves it alone is asked instead.
 ///
@@ -37,7 +40,7 @@ pub async fn try_out(config: &Config, credential: &CredentialConfig) -> Result<T
         None => (credential.clone(), false),
     };
     let material = Material::gather(config, &credential)?;
-    Ok(match egress.fetch(Arc::new(material), 1, FetchKind::Plain).await {
+    Ok(match egress.fetch(Arc::new(material), 1, FetchKind::Plain, PATIENCE).await {
         Event::Granted { grant, .. } => Trial::Works { life: grant.life, spared },
         Event::Failed { failure, .. } => Trial::Fails(failure),
         _ => Trial::Fails(Failure::new(tokenward_core::failure::FailureKind::Nonsense, "no answer")),

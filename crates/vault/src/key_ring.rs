@@ -61,10 +61,15 @@ impl KeyRing {
         let line = Zeroizing::new(STANDARD.encode(key.as_slice()));
         let id = id_of(key.as_slice());
         let text = Zeroizing::new(format!("{HEADER}\n{} {}\n", hex(id), line.as_str()));
+        // Written beside its place and then linked there: a power cut leaves all of it or nothing.
+        let draft = path.with_extension("draft");
+        let mut options = std::fs::OpenOptions::new();
         let mut file =
-            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+            options.write(true).create(true).truncate(true).mode(0o600).open(&draft).map_err(io)?;
         file.write_all(text.as_bytes()).map_err(io)?;
         file.sync_all().map_err(io)?;
+        std::fs::hard_link(&draft, path).map_err(io)?;
+        std::fs::remove_file(&draft).map_err(io)?;
         if let Some(folder) = path.parent() {
             std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
         }

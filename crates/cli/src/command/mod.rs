@@ -12,8 +12,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::Failure;
 
-/// SIGTERM and SIGINT, heard from the moment this is made.
+/// SIGTERM and SIGINT, heard from the moment this is made. SIGHUP, which will reload the configuration in a
+/// later version, ends nothing either.
 pub struct Signals {
+    hang_up: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -24,14 +26,20 @@ impl Signals {
         let no_signals = |error| Failure::failed(format!("cannot listen for signals: {error}"), "Try again.");
         let terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
         let interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
-        Ok(Signals { terminate, interrupt })
+        let hang_up = signal(SignalKind::hangup()).map_err(no_signals)?;
+        Ok(Signals { hang_up, terminate, interrupt })
     }
 
     /// Completes with the next of them.
     pub async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    tracing::warn!("SIGHUP is ignored: this version reads its configuration at the start only");
+                }
+            }
         }
     }
 }

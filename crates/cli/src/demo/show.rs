@@ -1,7 +1,7 @@
 //! What the audience sees: one line for each thing that happens, with the time since the curtain rose.
 
 use owo_colors::OwoColorize as _;
-use tokenward_server::Happening;
+use tokenward_server::{Happening, how_often};
 use tokio::time::Instant;
 
 use super::stage::CREDENTIALS;
@@ -61,7 +61,7 @@ impl Show {
             Happening::FoundDead => "probe: the platform refuses this token".yellow().to_string(),
             Happening::FoundAlive => "probe: the platform accepts this token".to_owned(),
             Happening::ForeignRefresh { times_today } => {
-                format!("{}, {times_today} times today", "foreign refresh seen".yellow())
+                format!("{}, {} today", "foreign refresh seen".yellow(), how_often(*times_today))
             }
             Happening::StateChanged { to, .. } => format!("is {}", to.as_str()),
             other => format!("{other:?}"),

@@ -3,8 +3,9 @@
 //! A report is a claim. Where refreshing harms others it is verified with the platform's cheapest call;
 //! reports that come meanwhile share the answer.
 
+use super::fetching::Hindrance;
 use super::{Context, Credential, Exposure, Plan};
-use crate::budget::Cause;
+use crate::budget::{Cause, Exhausted};
 use crate::effect::{Effect, Happening};
 use crate::event::Verdict;
 use crate::semantics::{FetchKind, IssueSemantics};
@@ -24,6 +25,9 @@ pub enum ReportAnswer {
         /// When to report again.
         until: Boot,
     },
+    /// The platform could not be asked before this report either, for the reason that the view shows; what is
+    /// planned about it serves the report too.
+    Failing,
 }
 
 /// The probing of the token in hand.
@@ -39,6 +43,8 @@ pub(super) struct Probe {
     alive: Option<Boot>,
 }
 
+/// A reporter waits for an attempt that is planned within this.
+const WORTH_WAITING: Span = Span::seconds(10);
 /// The shell answers every probe; should it not, the probe counts as unclear after this.
 const PROBE_TIMEOUT: Span = Span::seconds(10);
 
@@ -105,18 +111,13 @@ impl Credential {
             return ReportAnswer::Pending;
         }
         if self.trouble.is_some() && self.plan.at > now {
-            // The platform does not answer anyway; the retry that is planned serves the report too.
-            return ReportAnswer::Limited { until: self.plan.at };
+            return ReportAnswer::Failing;
         }
-        let before = self.plan;
-        self.plan = Plan { at: now, cause: Cause::Report, kind: FetchKind::Plain };
-        self.begin(cx);
-        if !self.attempt.is_running() {
-            let until = self.plan.at;
-            self.plan = before;
-            return ReportAnswer::Limited { until };
+        match self.begin_unplanned(Cause::Report, FetchKind::Plain, cx) {
+            Ok(()) => ReportAnswer::Pending,
+            Err(Hindrance::Budget(Exhausted { until, .. })) => ReportAnswer::Limited { until },
+            Err(Hindrance::StoreFails | Hindrance::Draining) => ReportAnswer::Failing,
         }
-        ReportAnswer::Pending
     }
 
     /// A reader wants more life than the token has left. Where a fetch ahead of time harms nobody it is made,
@@ -136,14 +137,16 @@ impl Credential {
 
     /// Whether everything that a report of `generation` set in motion is over.
     #[must_use]
-    pub fn is_settled(&self, generation: u64) -> bool {
+    pub fn is_settled(&self, generation: u64, now: Boot) -> bool {
         let Some(held) = &self.held else { return !self.attempt.is_running() };
         if held.generation != generation {
             return true;
         }
         let verifying = self.probe.asked || self.probe.in_flight;
         let fetching = self.attempt.is_running() || self.unkept.is_some();
-        !(held.revoked || verifying || (fetching && self.attempt.cause == Cause::Report))
+        // Dead, and the next attempt is far away: there is nothing to wait for.
+        let replacing = held.revoked && (fetching || self.plan.at < now + WORTH_WAITING);
+        !(replacing || verifying || (fetching && self.attempt.cause == Cause::Report))
     }
 
     /// Whether the token in hand may be dead by our own doing: two exclusive fetches with unknown outcome

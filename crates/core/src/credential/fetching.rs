@@ -21,12 +21,26 @@ pub enum RefreshRefused {
         /// When to ask again.
         until: Boot,
     },
+    /// The token fetched before could not be stored yet; another fetch would lose it.
+    StoreFails,
+    /// Nothing is begun any more: the process is about to end.
+    Draining,
     /// This platform's token cannot be fetched: it is pushed.
     NotFetchable,
 }
 
+/// Why an attempt cannot begin now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hindrance {
+    Draining,
+    StoreFails,
+    Budget(Exhausted),
+}
+
 /// With less life than this in hand, an embedded store that fails does not stop a fetch.
 pub(super) const LAST_RESORT: Span = Span::minutes(10);
+/// When no fetch can be forced any more today, a plain one is made this often.
+const AFTER_FORCED: Span = Span::minutes(2);
 /// The platform's devices disagree about midnight for this long.
 const AROUND_MIDNIGHT: Span = Span::minutes(15);
 const LONGEST_RETRY_AFTER: Span = Span::hours(24);
@@ -52,16 +66,13 @@ impl Credential {
             let told_until = (until + self.policy.safe_part).min(held.end);
             return Err(RefreshRefused::WouldBreakPromise { told_until });
         }
-        let before = self.plan;
         let forced = force && self.policy.semantics == IssueSemantics::IdempotentUntilNearExpiry;
         let kind = if forced { FetchKind::Forced } else { FetchKind::Plain };
-        self.plan = Plan { at: now, cause: Cause::Person, kind };
-        self.begin(cx);
-        if !self.attempt.is_running() {
-            let until = self.plan.at;
-            self.plan = before;
-            return Err(RefreshRefused::Limited { until });
-        }
+        self.begin_unplanned(Cause::Person, kind, cx).map_err(|hindrance| match hindrance {
+            Hindrance::Draining => RefreshRefused::Draining,
+            Hindrance::StoreFails => RefreshRefused::StoreFails,
+            Hindrance::Budget(Exhausted { until, .. }) => RefreshRefused::Limited { until },
+        })?;
         self.advance(cx);
         Ok(true)
     }
@@ -80,21 +91,46 @@ impl Credential {
         !self.attempt.is_running() && !keeping && self.policy.semantics != IssueSemantics::PushedSeed
     }
 
-    /// Begins the attempt that is planned, if the budget allows it.
-    pub(super) fn begin(&mut self, cx: &mut Context<'_>) {
-        let now = cx.now;
-        let Plan { at, cause, kind } = self.plan;
+    /// Begins an attempt now. If that is not possible, everything stays as it was.
+    pub(super) fn begin_unplanned(
+        &mut self,
+        cause: Cause,
+        kind: FetchKind,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Hindrance> {
+        let plan = Plan { at: cx.now.boot, cause, kind };
+        self.admit(plan, cx)?;
+        self.start(plan, cx);
+        Ok(())
+    }
+
+    /// Begins the attempt that is planned, or moves the plan to when it may begin.
+    pub(super) fn begin_planned(&mut self, cx: &mut Context<'_>) {
+        match self.admit(self.plan, cx) {
+            Ok(()) => self.start(self.plan, cx),
+            Err(Hindrance::Draining) => {}
+            Err(Hindrance::StoreFails) => self.wait_for_store(cx),
+            Err(Hindrance::Budget(exhausted)) => self.on_budget_refused(exhausted, cx.now),
+        }
+    }
+
+    fn admit(&mut self, plan: Plan, cx: &mut Context<'_>) -> Result<(), Hindrance> {
+        if cx.draining {
+            return Err(Hindrance::Draining);
+        }
         if self.unkept.is_some() && !self.is_last_resort(cx) {
             // An intent stored now would fence off the token that waits to be stored.
-            self.wait_for_store(cx);
-            return;
+            return Err(Hindrance::StoreFails);
         }
-        if let Err(exhausted) = self.take_budget(cause, kind, now) {
-            let wait = exhausted.until - now.boot;
+        self.take_budget(plan.cause, plan.kind, cx.now).map_err(|exhausted| {
+            let wait = exhausted.until - cx.now.boot;
             cx.effects.push(Effect::Tell(Happening::BudgetRefused { wait }));
-            self.on_budget_refused(exhausted, now);
-            return;
-        }
+            Hindrance::Budget(exhausted)
+        })
+    }
+
+    fn start(&mut self, Plan { at, cause, kind }: Plan, cx: &mut Context<'_>) {
+        let now = cx.now;
         *cx.next_attempt += 1;
         let (id, begun) = (*cx.next_attempt, now.boot);
         self.attempt = super::Attempt { id, kind, cause, begun, started: begun, phase: Phase::Intending };
@@ -105,6 +141,7 @@ impl Credential {
         if self.policy.semantics.is_exclusive(kind) && self.unkept.is_none() {
             let mut record = self.record(now, cx.boot_id);
             record.exposure = Some(self.exposure_with_intent(now));
+            record.reserved += 1;
             cx.effects.push(Effect::Intend { record: Box::new(record) });
         } else {
             self.send(cx);
@@ -134,17 +171,21 @@ impl Credential {
                 self.plan = Plan { at, cause: Cause::Planned, kind: FetchKind::Plain };
             }
             _ if !exhausted.for_today => {}
-            (Cause::Report, None) if kind == FetchKind::Plain => {
+            _ if kind == FetchKind::Forced => {
+                // The platform renews by itself before long, and a plain ask is what learns of it.
+                let at = now.boot + AFTER_FORCED;
+                self.plan = Plan { at, cause: Cause::Person, kind: FetchKind::Plain };
+                let detail = "the budget of forced fetches for today is used up";
+                self.set_trouble(Failure::new(FailureKind::BudgetUsedUp, detail), now.wall);
+            }
+            (Cause::Report, None) => {
                 self.plan = Plan { at: now.boot + Span::seconds(30), cause: Cause::Person, kind };
             }
-            (Cause::Person, None) if kind == FetchKind::Plain => {
+            (Cause::Person, _) => {
                 self.plan = Plan { at: now.boot + Span::minutes(10), cause: Cause::Planned, kind };
             }
-            _ => {
-                let detail = match kind {
-                    FetchKind::Plain => "the budget of fetches for today is used up",
-                    FetchKind::Forced => "the budget of forced fetches for today is used up",
-                };
+            (Cause::Planned, _) => {
+                let detail = "the budget of fetches for today is used up";
                 self.set_trouble(Failure::new(FailureKind::BudgetUsedUp, detail), now.wall);
             }
         }

@@ -29,16 +29,23 @@ impl Unkept {
     pub(super) fn is_published(&self) -> bool {
         self.published
     }
-
-    pub(super) fn is_in_flight(&self) -> bool {
-        self.retry_at.is_none()
-    }
 }
 
 /// How long a stalled store may keep a token from readers who have no other.
 const STALLED: Span = Span::seconds(5);
 
+/// Between two tries to store a token before the process ends.
+const DRAIN_PAUSE: Span = Span(200);
+
 impl Credential {
+    /// The process is about to end: a token that waits to be stored again waits no longer.
+    pub fn hurry(&mut self, cx: &mut Context<'_>) {
+        if let Some(retry_at) = self.unkept.as_deref_mut().and_then(|unkept| unkept.retry_at.as_mut()) {
+            *retry_at = cx.now.boot;
+        }
+        self.advance(cx);
+    }
+
     pub(super) fn is_keeping(&self, attempt: u64) -> bool {
         self.unkept.as_ref().is_some_and(|unkept| unkept.attempt == attempt)
     }
@@ -122,7 +129,8 @@ impl Credential {
         if let Some(unkept) = self.unkept.as_deref_mut() {
             unkept.tries = unkept.tries.saturating_add(1);
             let backoff = self.policy.backoff(cx.salt, self.name.as_str(), unkept.tries, usable);
-            unkept.retry_at = Some(cx.now.boot + backoff);
+            let pause = if cx.draining { DRAIN_PAUSE } else { backoff };
+            unkept.retry_at = Some(cx.now.boot + pause);
             if !usable {
                 unkept.publish_by = cx.now.boot;
             }

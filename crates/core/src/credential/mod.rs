@@ -88,6 +88,8 @@ pub struct Context<'a> {
     pub salt: u64,
     /// See [`crate::record::ClockRecord::boot_id`].
     pub boot_id: u64,
+    /// The process is about to end: what is running is finished, nothing new begins.
+    pub draining: bool,
     /// Whether the store is ours alone, so that a fetch without a stored intent is thinkable.
     pub embedded: bool,
 }
@@ -213,7 +215,7 @@ impl Credential {
         self.advance_keep(cx);
         self.advance_probe(cx);
         if self.plan.at <= cx.now.boot && self.may_begin() {
-            self.begin(cx);
+            self.begin_planned(cx);
         }
         self.advance_contest(cx);
         self.notice_end(cx);
@@ -277,7 +279,7 @@ impl Credential {
     /// Whether an attempt is running or its token not stored yet: what a graceful shutdown waits for.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.attempt.is_running() || self.unkept.as_ref().is_some_and(|unkept| unkept.is_in_flight())
+        self.attempt.is_running() || self.unkept.is_some()
     }
 
     /// What readers see.

@@ -106,7 +106,8 @@ impl Credential {
 
     /// Nobody knows what was fetched before this start, or when.
     pub(super) fn doubt_at_start(&mut self, now: Now) {
-        self.exposure = Exposure { count: self.exposure.count.max(2), last: now.boot, over: now.boot + IN_FLIGHT };
+        self.exposure =
+            Exposure { count: self.exposure.count.max(2), last: now.boot, over: now.boot + IN_FLIGHT };
         self.plan.at = now.boot + self.policy.retry_after_ambiguous();
     }
 

@@ -387,7 +387,7 @@ impl Bench {
     }
 
     pub fn is_settled(&self, generation: u64) -> bool {
-        self.fleet.get(ID).is_some_and(|credential| credential.is_settled(generation))
+        self.fleet.get(ID).is_some_and(|credential| credential.is_settled(generation, self.now.boot))
     }
 
     pub fn is_unkept(&self) -> bool {

@@ -35,7 +35,8 @@ pub struct CredentialConfig {
 struct App {
     id: String,
     token_api: TokenApi,
-    base_url: String,
+    /// The hosts that know it; WeChat's many names are one.
+    hosts: Vec<String>,
 }
 
 const PLATFORMS: [&str; 3] = ["wechat", "baidu", "oauth2"];
@@ -119,8 +120,8 @@ fn wechat(section: &mut Section<'_>, reader: &mut Reader) -> Option<Built> {
         _ => TokenApi::Stable,
     };
     let app_id = app_id?.value;
-    let base_url = base_urls.first()?.clone();
-    let app = Some(App { id: app_id.clone(), token_api, base_url });
+    let hosts = base_urls.iter().map(|url| platform_host(url)).collect();
+    let app = Some(App { id: app_id.clone(), token_api, hosts });
     Some(Built { provider: Arc::new(WeChat { app_id, token_api }), base_urls, secrets, app })
 }
 
@@ -197,6 +198,11 @@ fn read_extra(section: &mut Section<'_>, reader: &mut Reader) -> Vec<(String, St
 
 fn base_urls(section: &mut Section<'_>, default: Option<&str>, reader: &mut Reader) -> Vec<String> {
     match section.strings("base_url", reader) {
+        Some(urls) if urls.is_empty() => {
+            let message = "`base_url` is an empty list: there is nowhere to call";
+            reader.error(section.span.clone(), message, "Leave it out, or name at least one URL.");
+            Vec::new()
+        }
         Some(urls) => urls.iter().filter_map(|placed| url(placed, false, reader)).collect(),
         None => default.map(str::to_owned).into_iter().collect(),
     }
@@ -206,7 +212,7 @@ fn base_urls(section: &mut Section<'_>, default: Option<&str>, reader: &mut Read
 fn url(placed: &Placed<String>, query_allowed: bool, reader: &mut Reader) -> Option<String> {
     let example = "Write an URL like \"https://api.example.com\".";
     let wrong = match reqwest::Url::parse(&placed.value) {
-        Err(error) => format!("{:?} is not a URL: {error}", placed.value),
+        Err(error) => format!("this is not a URL: {error}"),
         Ok(url) if !matches!(url.scheme(), "http" | "https") || !url.has_host() => {
             "only http and https URLs are called".to_owned()
         }
@@ -313,5 +319,16 @@ pub(super) fn check_together(credentials: &[CredentialConfig], reader: &mut Read
 }
 
 fn rivals(a: &App, b: &App) -> bool {
-    a.id == b.id && a.base_url == b.base_url
+    a.id == b.id && a.hosts.iter().any(|host| b.hosts.contains(host))
+}
+
+/// Host and port of a base URL in lower case. `api.weixin.qq.com`, `api2.…`, `sh.api.…` lead to one platform.
+fn platform_host(base_url: &str) -> String {
+    let url = reqwest::Url::parse(base_url).ok();
+    let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
+    if host.ends_with(".weixin.qq.com") {
+        return "weixin.qq.com".to_owned();
+    }
+    let port = url.as_ref().and_then(reqwest::Url::port_or_known_default).unwrap_or_default();
+    format!("{host}:{port}")
 }

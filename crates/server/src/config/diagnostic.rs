@@ -7,6 +7,8 @@ use std::path::Path;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
 
+use super::blot::blot;
+
 /// One thing that is wrong, or worth a word.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -145,70 +147,3 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-/// Words in a key that tell that its value may be a secret.
-const SECRET_WORDS: [&str; 6] = ["secret", "key", "inline", "password", "token", "command"];
-
-/// The text with the contents of quotes starred out on every line whose key may hold a secret. Byte for byte
-/// as long as before, so that spans still fit.
-fn blot(text: &str) -> String {
-    let mut blotted = String::with_capacity(text.len());
-    let mut long_quote: Option<&str> = None;
-    for line in text.split_inclusive('\n') {
-        let lower = line.to_ascii_lowercase();
-        let secret =
-            SECRET_WORDS.iter().any(|word| lower.contains(word)) && !lower.trim_start().starts_with('[');
-        if let Some(quote) = long_quote {
-            blotted.push_str(&stars(line));
-            if line.contains(quote) {
-                long_quote = None;
-            }
-        } else if secret {
-            blotted.push_str(&blot_quotes(line));
-            long_quote = ["\"\"\"", "'''"].into_iter().find(|quote| line.matches(quote).count() % 2 == 1);
-        } else {
-            blotted.push_str(line);
-        }
-    }
-    blotted
-}
-
-fn stars(line: &str) -> String {
-    line.chars()
-        .map(|c| if c.is_ascii_whitespace() { c.to_string() } else { "*".repeat(c.len_utf8()) })
-        .collect()
-}
-
-fn blot_quotes(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    let mut open = None;
-    for c in line.chars() {
-        match open {
-            None => {
-                open = matches!(c, '"' | '\'').then_some(c);
-                out.push(c);
-            }
-            Some(quote) if c == quote => {
-                open = None;
-                out.push(c);
-            }
-            Some(_) if c == '\n' => out.push(c),
-            Some(_) => out.push_str(&"*".repeat(c.len_utf8())),
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_may_be_a_secret_is_starred_out_and_everything_stays_in_place() {
-        let text = "platform = \"wechat\"\napp_secret = \"hunter2ü\" # \"x\"\nkey = '''\nhunter2\n'''\nscope = \"read\"\n";
-        let blotted = blot(text);
-        assert!(!blotted.contains("hunter2"), "{blotted}");
-        assert!(blotted.contains("platform = \"wechat\"") && blotted.contains("scope = \"read\""));
-        assert_eq!(blotted.len(), text.len());
-    }
-}

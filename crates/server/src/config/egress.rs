@@ -1,13 +1,14 @@
 //! `[egress]`: the way out, for fetches and for the gateway alike. Proxy variables of the environment are
 //! ignored, so that what stands here is the whole truth.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::reader::{Reader, Section};
 
-/// `[egress]`
-#[derive(Clone, Debug, Default)]
+/// `[egress]`. The proxy's URL may carry a password, so `Debug` shows only whether there is one.
+#[derive(Clone, Default)]
 pub struct EgressConfig {
     /// An HTTP proxy.
     pub proxy: Option<String>,
@@ -15,6 +16,14 @@ pub struct EgressConfig {
     pub bind: Option<IpAddr>,
     /// Further certificate authorities, as PEM.
     pub ca_file: Option<PathBuf>,
+}
+
+impl fmt::Debug for EgressConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let EgressConfig { proxy, bind, ca_file } = self;
+        let mut shown = f.debug_struct("EgressConfig");
+        shown.field("proxy", &proxy.is_some()).field("bind", bind).field("ca_file", ca_file).finish()
+    }
 }
 
 impl EgressConfig {

@@ -3,6 +3,7 @@
 //! Invariants: every key is either understood or an error; every error points at file, line and column and
 //! says how to mend it; no secret stands in a [`Config`], only references to secrets, and none is ever shown.
 
+mod blot;
 mod client;
 mod credential;
 mod diagnostic;

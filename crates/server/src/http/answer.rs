@@ -46,6 +46,15 @@ impl Refusal {
         Refusal::retry(failed(name, trouble), wait)
     }
 
+    /// The refresh that an operator asked for was made and failed.
+    pub fn failed_refresh(name: &str, trouble: &Trouble) -> Refusal {
+        let mut problem = failed(name, trouble);
+        problem.title = "The refresh failed".to_owned();
+        problem.status = 502;
+        problem.detail = format!("the refresh of {name} failed: {}", trouble.failure.detail);
+        problem.into()
+    }
+
     /// As an answer.
     pub fn into_response(self) -> Response<Body> {
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -74,7 +83,7 @@ fn failed(name: &str, trouble: &Trouble) -> Box<Problem> {
         status: if nonsense { 502 } else { ErrorCode::NoUsableToken.status() },
         detail: format!("no token for {name}: {}", failure.detail),
         code: code.to_owned(),
-        next_step: failure.next_step.to_string(),
+        next_step: failure.next_step.replace("NAME", name),
         platform: failure.refusal.as_ref().map(|refusal| PlatformError::new(&refusal.code, &refusal.message)),
     })
 }

@@ -5,6 +5,7 @@ use serde_json::json as value;
 
 use super::Api;
 use super::answer::{Body, json, text};
+use crate::clients::Caller;
 
 /// The process is alive.
 pub fn healthz() -> Response<Body> {
@@ -30,8 +31,11 @@ pub fn readyz(api: &Api) -> Response<Body> {
     json(StatusCode::SERVICE_UNAVAILABLE, &body)
 }
 
-/// Prometheus metrics.
-pub fn metrics(api: &Api) -> Response<Body> {
+/// Prometheus metrics of the credentials that the caller may see; of all without a caller.
+pub fn metrics(api: &Api, caller: Option<&Caller>) -> Response<Body> {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    text(content_type, api.telemetry.metrics.render(&api.feed))
+    text(
+        content_type,
+        api.telemetry.metrics.render(&api.feed, |entry| caller.is_none_or(|caller| caller.sees(entry))),
+    )
 }

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use super::Api;
 use super::door::Door;
 pub use super::door::Entrance;
+use crate::process;
 
 /// A bound listener and what may come in by it.
 #[derive(Debug)]
@@ -25,17 +26,21 @@ pub enum Listener {
 }
 
 /// How often a connection is looked at.
-const LOOK: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_secs(10);
 /// A connection on which no request head was completed in so many looks and nothing is being answered is
 /// closed. Two minutes: longer than clients keep idle connections, so that it is they who close them, and no
 /// request meets a closing one.
-const IDLE_LOOKS: u32 = 4;
+const IDLE_LOOKS: u32 = 12;
+/// The same before the first request: whoever connects has something to ask.
+const SILENT_LOOKS: u32 = 1;
+/// How often a listener complains at the most.
+const COMPLAINT: Duration = Duration::from_secs(60);
 /// Bodies too.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long connections get to finish what they are doing.
 const DRAIN: Duration = Duration::from_secs(15);
-/// Connections at once on one listener.
-const CONNECTIONS: usize = 20_000;
+/// Connections at once on the admin socket, and on the metrics listener.
+const OPERATORS: usize = 64;
 const LARGEST_HEAD: usize = 32 * 1024;
 
 impl Listener {
@@ -62,7 +67,10 @@ pub async fn serve(listener: Listener, api: Arc<Api>, mut stop: watch::Receiver<
         Listener::Admin(_) => Entrance::Admin,
     };
     let door = Door::new(api, entrance);
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    // The operator gets in even when the public door is crowded.
+    let places = if entrance == Entrance::Public { process::connections() } else { OPERATORS };
+    let places = Arc::new(Semaphore::new(places));
+    let mut complained: Option<tokio::time::Instant> = None;
     let mut connections = JoinSet::new();
     loop {
         let place = tokio::select! {
@@ -86,7 +94,10 @@ pub async fn serve(listener: Listener, api: Arc<Api>, mut stop: watch::Receiver<
                 drop(place);
             }),
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if complained.is_none_or(|at| at.elapsed() >= COMPLAINT) {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    complained = Some(tokio::time::Instant::now());
+                }
                 // Out of file descriptors, most likely: let some connections end first.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
@@ -150,7 +161,8 @@ async fn converse(
                 let quiet = activity.begun() == seen && !activity.is_busy();
                 seen = activity.begun();
                 idle_looks = if quiet { idle_looks + 1 } else { 0 };
-                if idle_looks > IDLE_LOOKS {
+                let patience = if seen == 0 { SILENT_LOOKS } else { IDLE_LOOKS };
+                if idle_looks > patience {
                     return;
                 }
             }

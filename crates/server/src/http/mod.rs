@@ -24,6 +24,7 @@ use crate::keeper::Health;
 use crate::telemetry::Telemetry;
 
 pub use listen::{Entrance, Listener, serve};
+pub use status::how_often;
 
 /// What every request needs.
 #[derive(Debug)]

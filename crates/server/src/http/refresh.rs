@@ -26,6 +26,7 @@ pub async fn refresh(
     entry: &Arc<Entry>,
     request: RefreshRequest,
 ) -> Result<Response<Body>, Refusal> {
+    let asked_at = clock::now().wall;
     let (begun, was_begun) = oneshot::channel();
     let (over, is_over) = oneshot::channel();
     drop(api.driver.send(Input::Refresh { id: entry.id, force: request.force, begun, over }));
@@ -36,7 +37,11 @@ pub async fn refresh(
     }
     // The sender is dropped when the refresh is over; nothing is ever sent.
     drop(tokio::time::timeout(WAIT, is_over).await);
-    Ok(json(StatusCode::OK, &status::of(entry, clock::now())))
+    let (view, now) = (entry.view_full(), clock::now());
+    match &view.trouble {
+        Some(trouble) if trouble.at >= asked_at => Err(Refusal::failed_refresh(entry.name.as_str(), trouble)),
+        _ => Ok(json(StatusCode::OK, &status::of(entry, now))),
+    }
 }
 
 fn explain(entry: &Entry, refused: RefreshRefused) -> Refusal {
@@ -52,6 +57,12 @@ fn explain(entry: &Entry, refused: RefreshRefused) -> Refusal {
             let detail = format!("the budget allows no fetch for {} now", entry.name);
             Refusal::retry(ErrorCode::Limited.problem(detail), until - now.boot)
         }
+        RefreshRefused::StoreFails => {
+            let detail =
+                format!("the token of {} could not be stored yet; another fetch would lose it", entry.name);
+            ErrorCode::StoreFails.problem(detail).into()
+        }
+        RefreshRefused::Draining => ErrorCode::ShuttingDown.problem("nothing is fetched any more").into(),
         RefreshRefused::NotFetchable => {
             let detail = format!("{} is pushed by its platform and cannot be fetched", entry.name);
             ErrorCode::Malformed.problem(detail).into()

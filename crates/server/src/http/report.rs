@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Response};
 use tokenward_api::{ErrorCode, ReportRequest};
 use tokenward_core::credential::ReportAnswer;
 use tokenward_core::secret::Secret;
 use tokio::sync::oneshot;
 
-use super::answer::{Body, Refusal};
-use super::{Api, token};
+use super::Api;
+use super::answer::Refusal;
 use crate::clock;
 use crate::driver::Input;
 use crate::feed::Entry;
@@ -18,25 +17,27 @@ use crate::feed::Entry;
 /// How long a report waits until it is verified and what follows from it is done.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// Answers with the current token once the report is settled.
+/// Waits until the report is settled: after it, the current token is the one to use.
 ///
 /// # Errors
-/// The report is malformed, reports are used up, or there is no usable token.
-pub async fn report(
-    api: &Api,
-    entry: &Arc<Entry>,
-    request: &ReportRequest,
-) -> Result<Response<Body>, Refusal> {
+/// The report is malformed, reports are used up, or the platform cannot be asked.
+pub async fn report(api: &Api, entry: &Arc<Entry>, request: &ReportRequest) -> Result<(), Refusal> {
     if let Some(generation) = reported(entry, request)? {
         let (reply, answer) = oneshot::channel();
         let input = Input::Report { id: entry.id, generation, proven: false, reply };
         drop(api.driver.send(input));
-        if let Ok(Ok(ReportAnswer::Limited { until })) = tokio::time::timeout(WAIT, answer).await {
-            let detail = format!("reports of {} have used up what they may cost", entry.name);
-            return Err(Refusal::retry(ErrorCode::Limited.problem(detail), until - clock::boot()));
+        match tokio::time::timeout(WAIT, answer).await {
+            Ok(Ok(ReportAnswer::Limited { until })) => {
+                let detail = format!("reports of {} have used up what they may cost", entry.name);
+                return Err(Refusal::retry(ErrorCode::Limited.problem(detail), until - clock::boot()));
+            }
+            Ok(Ok(ReportAnswer::Failing)) => {
+                return Err(Refusal::no_token(entry.name.as_str(), &entry.view(), clock::boot()));
+            }
+            _ => {}
         }
     }
-    token::read_current(api, entry, &HeaderMap::new()).await
+    Ok(())
 }
 
 /// The generation that is meant; `None` when it is a token that is not the current one.

@@ -7,13 +7,13 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt as _, Limited};
 use tokenward_api::{ErrorCode, path};
 
 use super::answer::{Body, Refusal};
 use super::door::Entrance;
-use super::{Api, credentials, health, openapi, refresh, report};
+use super::{Api, credentials, health, openapi, refresh, report, token};
 use crate::clients::Caller;
 use crate::config::Right;
 
@@ -60,15 +60,15 @@ fn routes() -> Router<Arc<Api>> {
 }
 
 async fn metrics_openly(State(api): State<Arc<Api>>) -> Routed {
-    Routed(health::metrics(&api))
+    Routed(health::metrics(&api, None))
 }
 
 async fn metrics_with_key(
     State(api): State<Arc<Api>>,
     Extension(caller): WithCaller,
 ) -> Result<Routed, Routed> {
-    caller.get().map_err(Routed::from)?;
-    Ok(Routed(health::metrics(&api)))
+    let caller = caller.get().map_err(Routed::from)?;
+    Ok(Routed(health::metrics(&api, Some(&caller))))
 }
 
 async fn list(
@@ -98,9 +98,15 @@ async fn post_report(
     request: Request<axum::body::Body>,
 ) -> Routed {
     let answer = async {
-        let entry = caller.get()?.permit(&api.feed, &name, Right::Report)?.entry();
+        let caller = caller.get()?;
+        let entry = caller.permit(&api.feed, &name, Right::Report)?.entry();
         let body = read_json(request.into_body()).await?;
-        report::report(&api, entry, &body).await
+        report::report(&api, entry, &body).await?;
+        match caller.check(Right::Token) {
+            Ok(()) => token::read_current(&api, entry, &HeaderMap::new()).await,
+            // Who may report and not read learns that there is a token now, not which.
+            Err(_) => token::show_standing(&api, entry).await,
+        }
     };
     Routed::of(answer.await)
 }

@@ -41,12 +41,24 @@ fn last_failure(entry: &Entry, trouble: &Trouble) -> LastFailure {
     }
 }
 
+/// "once", "twice", "3 times".
+#[must_use]
+pub fn how_often(times: u32) -> String {
+    match times {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        times => format!("{times} times"),
+    }
+}
+
 fn foreign(entry: &Entry, view: &View) -> Option<ForeignRefreshes> {
     let last = view.foreign.last?;
     let times_today = view.foreign.times_today;
     let last_at = clock::rfc3339(last);
-    let detail =
-        format!("Someone else fetches tokens for this app: last seen {last_at}, {times_today} times today.");
+    let detail = format!(
+        "Someone else fetches tokens for this app: last seen {last_at}, {} today.",
+        how_often(times_today)
+    );
     Some(ForeignRefreshes {
         times_today,
         last_at,

@@ -78,7 +78,7 @@ pub async fn read(
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Refusal> {
     if let Some(after) = wishes.after {
-        if let Some(answer) = poll(entry, after, wishes.wait.unwrap_or(Span::ZERO)).await {
+        if let Some(answer) = poll(api, entry, after, wishes.wait.unwrap_or(Span::ZERO)).await {
             return Ok(answer);
         }
     } else if let Some(min_ttl) = wishes.min_ttl {
@@ -109,6 +109,39 @@ pub async fn read_current(
     entry: &Arc<Entry>,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Refusal> {
+    let (view, now) = wait_for_usable(api, entry).await?;
+    match view.read(now.boot) {
+        Reading::Token(offer, told_end) => {
+            Counts::add(&entry.counts.reads);
+            Ok(hand_out(entry, &view, offer, told_end, now, headers))
+        }
+        Reading::Wait(_) | Reading::Nothing => Err(timed_out(entry, &view, now.boot)),
+    }
+}
+
+/// The same without the token itself, for those who may know about it and not have it.
+///
+/// # Errors
+/// There is no usable token, and why.
+pub async fn show_standing(api: &Api, entry: &Arc<Entry>) -> Result<Response<Body>, Refusal> {
+    let (view, now) = wait_for_usable(api, entry).await?;
+    let Reading::Token(offer, told_end) = view.read(now.boot) else {
+        return Err(timed_out(entry, &view, now.boot));
+    };
+    let standing = serde_json::json!({
+        "credential": entry.name.as_str(),
+        "expires_in": (told_end - now.boot).whole_seconds().max(0),
+        "expires_at": clock::rfc3339(now.wall_of(told_end)),
+        "generation": offer.generation,
+    });
+    Ok(super::answer::json(StatusCode::OK, &standing))
+}
+
+/// A snapshot with a usable token and the moment at which it is one, after waiting for it if need be.
+///
+/// # Errors
+/// There is no usable token, and why.
+pub async fn wait_for_usable(api: &Api, entry: &Arc<Entry>) -> Result<(Arc<View>, Now), Refusal> {
     let deadline = clock::boot() + COLD_WAIT;
     let mut wanted = false;
     loop {
@@ -116,10 +149,7 @@ pub async fn read_current(
         let view = entry.view_full();
         let now = clock::now();
         let until = match view.read(now.boot) {
-            Reading::Token(offer, told_end) => {
-                Counts::add(&entry.counts.reads);
-                return Ok(hand_out(entry, &view, offer, told_end, now, headers));
-            }
+            Reading::Token(..) => return Ok((view, now)),
             Reading::Wait(until) => until.min(deadline),
             Reading::Nothing => {
                 if api.is_draining() {
@@ -159,7 +189,7 @@ fn timed_out(entry: &Entry, view: &View, now: Boot) -> Refusal {
 
 /// Waits for a generation above `after`; `None` when there is one (or an `after` from another life of the
 /// store), else the answer "nothing new".
-async fn poll(entry: &Arc<Entry>, after: u64, wait: Span) -> Option<Response<Body>> {
+async fn poll(api: &Api, entry: &Arc<Entry>, after: u64, wait: Span) -> Option<Response<Body>> {
     let deadline = clock::boot() + wait;
     loop {
         let changed = entry.changed();
@@ -168,7 +198,7 @@ async fn poll(entry: &Arc<Entry>, after: u64, wait: Span) -> Option<Response<Bod
         if view.generation != after {
             return None;
         }
-        if now.boot >= deadline {
+        if now.boot >= deadline || api.is_draining() {
             let Reading::Token(offer, told_end) = view.read(now.boot) else { return None };
             return Some(not_modified(offer, told_end, now));
         }

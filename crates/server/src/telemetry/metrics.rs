@@ -49,11 +49,12 @@ impl Metrics {
         self.lateness.observe(late.0 as f64 / 1000.0);
     }
 
-    /// All metrics in the text format.
+    /// The metrics in the text format, of the credentials that are to be shown.
     #[must_use]
-    pub fn render(&self, feed: &Arc<Feed>) -> String {
+    pub fn render(&self, feed: &Feed, shown: impl Fn(&Entry) -> bool) -> String {
         let mut registry = Registry::with_prefix("tokenward");
-        registry.register_collector(Box::new(Credentials(Arc::clone(feed))));
+        let entries = feed.iter().filter(|entry| shown(entry)).map(Arc::clone).collect();
+        registry.register_collector(Box::new(Credentials(entries)));
         let help = "How long after its planned time a refresh was begun, in seconds";
         registry.register("refresh_lateness_seconds", help, self.lateness.clone());
         let mut text = String::new();
@@ -80,7 +81,7 @@ impl Metrics {
 type Outcome<'a> = (&'a str, fn(&Entry) -> &AtomicU64);
 
 #[derive(Debug)]
-struct Credentials(Arc<Feed>);
+struct Credentials(Vec<Arc<Entry>>);
 
 impl Collector for Credentials {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {

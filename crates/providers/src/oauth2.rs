@@ -159,12 +159,8 @@ impl OAuth2 {
             return Err((failure, Outcome::Refused));
         }
         if matches!(answer.status, 400 | 401 | 403) {
-            let kind = if answer.status == 401 { FailureKind::BadSecret } else { FailureKind::BadRequest };
             let message = body.get("message").and_then(Value::as_str).unwrap_or_default();
-            return Err((
-                reading::refused(kind, &format!("HTTP {}", answer.status), message),
-                Outcome::Refused,
-            ));
+            return Err((self.refusal(&format!("HTTP {}", answer.status), message), Outcome::Refused));
         }
         if answer.status >= 400 {
             return Err(reading::nonsense(answer, "JSON without an RFC 6749 `error`"));
@@ -183,8 +179,8 @@ impl OAuth2 {
             | "unsupported_grant_type" => FailureKind::BadRequest,
             "slow_down" => FailureKind::RateLimited,
             "temporarily_unavailable" | "server_error" => FailureKind::PlatformBusy,
-            // Not of RFC 6749: the server's own word for something that does not pass by itself.
-            _ => FailureKind::BadRequest,
+            // Not of RFC 6749: the server's own word for something that hardly passes by itself.
+            _ => FailureKind::NotPermitted,
         };
         let next_step = match error {
             "invalid_client" => format!(
@@ -200,6 +196,11 @@ impl OAuth2 {
             "unauthorized_client" => {
                 format!("Allow the client {} the client credentials grant at the server.", self.client_id)
             }
+            _ if kind == FailureKind::NotPermitted && error != "access_denied" => format!(
+                "Check `client_id` ({}), the secret and `token_url`: the server refuses in words of its own. \
+                 Tokenward asks again every hour.",
+                self.client_id
+            ),
             _ => kind.next_step().to_owned(),
         };
         Failure { next_step: next_step.into(), ..reading::refused(kind, error, message) }

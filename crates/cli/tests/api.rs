@@ -3,7 +3,7 @@
 
 mod lab;
 
-use lab::{KEY, Lab, documented, four, scaled};
+use lab::{KEY, Lab, classic, documented, four, scaled};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,13 +68,13 @@ async fn more_life_is_fetched_only_where_that_harms_nobody() {
     let lab = Lab::new(scaled(20, 5)).await;
     let server = lab.serve(&four().replace("\"5m\"", "\"5s\""));
     let (shop, crm) = (server.token("shop").await, server.token("crm").await);
-    let shop_again = server.get("/v1/credentials/shop/token?min_ttl=19s").await;
+    // A poll without news takes so long that 17 of 20 s can only be met anew.
+    assert_eq!(server.get("/v1/credentials/crm/token?after=1&wait=3s").await.status, 304);
+    let shop_again = server.get("/v1/credentials/shop/token?min_ttl=17s").await;
     assert_eq!(shop_again.generation(), shop.generation(), "a classic fetch would kill the token of others");
-    // The emulator's clock shows that the token was used up a little; then 18 of 20 s can only be met anew.
-    lab.control().advance(std::time::Duration::ZERO);
-    let answer = server.get("/v1/credentials/crm/token?min_ttl=18s").await;
-    assert!(answer.body["expires_in"].as_i64().unwrap() >= 18, "{answer:?}");
-    assert!(answer.generation() >= crm.generation());
+    let answer = server.get("/v1/credentials/crm/token?min_ttl=17s").await;
+    assert!(answer.body["expires_in"].as_i64().unwrap() >= 17, "{answer:?}");
+    assert_eq!(answer.generation(), crm.generation() + 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,6 +89,45 @@ async fn who_asks_without_a_key_is_401_and_told_how() {
         assert!(answer.header("www-authenticate").starts_with("Bearer"));
         assert!(answer.body["next_step"].as_str().unwrap().contains("Authorization"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_report_and_not_read_never_gets_a_token() {
+    let lab = Lab::new(documented()).await;
+    let client = "[clients.weak]\nkey = { inline = \"weak-key-0123456789\" }\ncredentials = [\"shop\"]\n\
+                  may = [\"report\", \"call\"]\n";
+    let server = lab.serve(&(client.to_owned() + &classic("5m")));
+    let token = server.token("shop").await.token().to_owned();
+    let report = server.http().post(format!("{}/v1/credentials/shop/report", server.url));
+    let report = report.bearer_auth("weak-key-0123456789").json(&serde_json::json!({ "generation": 0 }));
+    let answer = server.send(report).await;
+    assert_eq!((answer.status, answer.generation()), (200, 1));
+    assert!(!answer.body.to_string().contains(&token), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_show_a_client_its_own_credentials_only() {
+    let lab = Lab::new(documented()).await;
+    let client = "[clients.weak]\nkey = { inline = \"weak-key-0123456789\" }\ncredentials = [\"shop\"]\n";
+    let server = lab.serve(&(client.to_owned() + &four()));
+    let metrics = server.http().get(format!("{}/metrics", server.url)).bearer_auth("weak-key-0123456789");
+    let shown = server.send(metrics).await.body.to_string();
+    assert!(shown.contains("shop") && !shown.contains("crm"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_poll_does_not_hold_up_the_end() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&classic("5m"));
+    server.token("shop").await;
+    let poll = server.http().get(format!("{}/v1/credentials/shop/token?after=1&wait=60s", server.url));
+    let poll = tokio::spawn(poll.bearer_auth(lab::KEY).send());
+    // The poll is there once a second connection has been answered after it.
+    server.token("shop").await;
+    let began = std::time::Instant::now();
+    let ended = tokio::task::block_in_place(|| server.stop());
+    assert!(ended.success() && began.elapsed().as_secs() < 8, "{:?}", began.elapsed());
+    assert_eq!(poll.await.unwrap().unwrap().status(), 304);
 }
 
 #[tokio::test(flavor = "multi_thread")]

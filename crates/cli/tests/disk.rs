@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use lab::{Lab, Server, classic, documented, scaled};
+use tokenward_emulator::{Fault, FaultKind};
 
 /// A disk of one megabyte for `data_dir`, which can be filled and emptied.
 struct SmallDisk(PathBuf);
@@ -104,6 +105,52 @@ impl Drop for Lock {
         drop(self.0.kill());
         drop(self.0.wait());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generation_that_was_handed_out_unkept_never_names_another_token() {
+    let lab = Lab::new(scaled(8, 3)).await;
+    let server = lab.serve(&classic("3s"));
+    server.token("shop").await;
+    let (store, config) = (server.data_dir.join("store.db"), lab.folder.path().join("tokenward.toml"));
+    let lock = Lock::take(&store);
+    let unkept = server.next_token("shop", 1).await;
+    drop(lock);
+    assert!(server.stop().success());
+    let server = Server::start(&config, &[]);
+    let after = server.token("shop").await;
+    assert!(
+        after.generation() > unkept.generation() || after.token() == unkept.token(),
+        "{unkept:?} {after:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_while_the_store_fails_does_not_count_as_ended_well() {
+    let lab = Lab::new(scaled(8, 3)).await;
+    let server = lab.serve(&classic("3s"));
+    server.token("shop").await;
+    let (store, config) = (server.data_dir.join("store.db"), lab.folder.path().join("tokenward.toml"));
+    let lock = Lock::take(&store);
+    let unkept = server.next_token("shop", 1).await;
+    assert!(tokio::task::block_in_place(|| server.stop()).success());
+    drop(lock);
+    let server = Server::start(&config, &[]);
+    assert!(server.token("shop").await.generation() >= unkept.generation() + 1000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_returns_by_itself_when_the_store_works_again() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&classic("5m"));
+    server.token("shop").await;
+    let lock = Lock::take(&server.data_dir.join("store.db"));
+    lab.control().invalidate(Some("wxclassic")).unwrap();
+    lab.control().inject(Fault::new(FaultKind::Frozen).on("/cgi-bin/token")).unwrap();
+    assert_eq!(server.report("shop", 1).await.status, 503);
+    server.wait_for_line("the store fails");
+    drop(lock);
+    server.wait_for_line("the store works again");
 }
 
 fn refuses_to_start(server_config: &std::path::Path) -> String {

@@ -172,3 +172,34 @@ async fn the_next_base_url_is_used_when_the_first_cannot_be_reached() {
     let server = lab.serve(&classic("5m").replace("\"PLATFORM\"", "[\"http://127.0.0.1:1\", \"PLATFORM\"]"));
     assert_eq!(server.token("shop").await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_is_verified_at_the_base_url_that_answers() {
+    let lab = Lab::new(documented()).await;
+    let nobody = "base_url = [\"http://127.0.0.1:1\", \"PLATFORM\"]";
+    let server = lab.serve(&classic("5m").replace("base_url = \"PLATFORM\"", nobody));
+    assert_eq!(server.token("shop").await.generation(), 1);
+    lab.control().invalidate(Some("wxclassic")).unwrap();
+    assert_eq!(server.report("shop", 1).await.generation(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_cannot_be_followed_up_is_told_the_reason() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&four());
+    server.token("crm").await;
+    let refuse = FaultKind::Errcode {
+        errcode: 0,
+        errmsg: None,
+        error: Some("invalid_client".to_owned()),
+        status: Some(StatusCode::UNAUTHORIZED),
+    };
+    lab.control().inject(Fault::new(refuse).on("/oauth2/token")).unwrap();
+    let refreshed = server.post("/v1/credentials/crm/refresh", json!({})).await;
+    assert_eq!((refreshed.status, refreshed.code()), (502, "bad_secret"), "{refreshed:?}");
+    let reported = server.report("crm", 1).await;
+    assert_eq!((reported.status, reported.code()), (503, "bad_secret"), "{reported:?}");
+    let wait: u64 = reported.header("retry-after").parse().unwrap();
+    assert!(wait <= 3600, "{wait}");
+    assert_eq!(server.token("crm").await.status, 200, "the old token is served");
+}

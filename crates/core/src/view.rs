@@ -20,7 +20,7 @@ pub struct View {
     pub offer: Option<Offer>,
     /// When the next attempt is planned; `None` when only a person can help, or one is running.
     pub next_fetch: Option<Boot>,
-    /// Whether an attempt is running.
+    /// Whether an attempt is running, or what it was granted is being stored.
     pub fetching: bool,
     /// The last failure, if nothing has succeeded since.
     pub trouble: Option<Arc<Trouble>>,

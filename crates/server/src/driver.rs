@@ -169,6 +169,8 @@ impl Running {
     fn take(&mut self, input: Input) {
         let now = clock::now();
         let fleet = &mut self.driver.fleet;
+        // Whoever is answered sees what the answer speaks of: effects first, then answers. Somebody who has gone
+        // does not need one.
         match input {
             Input::Event(id, event) => {
                 fleet.handle(id, event, now, &mut self.effects);
@@ -177,30 +179,33 @@ impl Running {
                 self.settle(id);
             }
             Input::Report { id, generation, proven, reply } => {
-                match fleet.report(id, generation, proven, now, &mut self.effects) {
-                    Some(ReportAnswer::Pending) => self.wait(id, Waiter::Report { generation, reply }),
-                    // A client that has gone does not need the answer.
-                    answer => {
-                        let _ = reply.send(answer.unwrap_or(ReportAnswer::Superseded));
-                    }
+                let answer = fleet.report(id, generation, proven, now, &mut self.effects);
+                self.carry_out();
+                if answer == Some(ReportAnswer::Pending) {
+                    self.wait(id, Waiter::Report { generation, reply });
+                } else {
+                    let _ = reply.send(answer.unwrap_or(ReportAnswer::Superseded));
                 }
             }
             Input::Refresh { id, force, begun, over } => {
                 let answer = fleet.refresh(id, force, now, &mut self.effects);
+                self.carry_out();
                 let answer = answer.unwrap_or(Err(RefreshRefused::NotFetchable));
                 if answer.is_ok() {
                     self.wait(id, Waiter::Refresh(over));
                 }
-                // An operator who has gone does not need the answer.
                 let _ = begun.send(answer);
             }
             Input::Longer { id, min_ttl, reply } => {
                 let under_way = fleet.fetch_ahead(id, min_ttl, now, &mut self.effects);
+                self.carry_out();
                 let _ = reply.send(under_way.unwrap_or(false));
             }
-            Input::Drain => fleet.drain(now, &mut self.effects),
+            Input::Drain => {
+                fleet.drain(now, &mut self.effects);
+                self.carry_out();
+            }
         }
-        self.carry_out();
     }
 
     fn wait(&mut self, id: CredentialId, waiter: Waiter) {

@@ -132,7 +132,7 @@ impl Credential {
             self.fetch_for_report(cx);
             self.advance(cx);
         }
-        self.attempt.is_running() || self.unkept.as_ref().is_some_and(|unkept| !unkept.is_published())
+        self.attempt.is_running() || self.is_keeping_back()
     }
 
     /// Whether everything that a report of `generation` set in motion is over.

@@ -87,8 +87,9 @@ impl Credential {
 
     /// Whether nothing stands in the way of an attempt but time.
     pub(super) fn may_begin(&self) -> bool {
-        let keeping = self.unkept.as_ref().is_some_and(|unkept| !unkept.is_published());
-        !self.attempt.is_running() && !keeping && self.policy.semantics != IssueSemantics::PushedSeed
+        !self.attempt.is_running()
+            && !self.is_keeping_back()
+            && self.policy.semantics != IssueSemantics::PushedSeed
     }
 
     /// Begins an attempt now. If that is not possible, everything stays as it was.

@@ -46,6 +46,11 @@ impl Credential {
         self.advance(cx);
     }
 
+    /// Whether a token was granted that readers do not have yet, because it is being stored.
+    pub(super) fn is_keeping_back(&self) -> bool {
+        self.unkept.as_ref().is_some_and(|unkept| !unkept.is_published())
+    }
+
     pub(super) fn is_keeping(&self, attempt: u64) -> bool {
         self.unkept.as_ref().is_some_and(|unkept| unkept.attempt == attempt)
     }

@@ -298,7 +298,7 @@ impl Credential {
             generation: self.generation(),
             offer,
             next_fetch: (self.plan.at < Boot::NEVER).then_some(self.plan.at),
-            fetching: self.attempt.is_running(),
+            fetching: self.attempt.is_running() || self.is_keeping_back(),
             trouble: self.trouble.clone(),
             foreign: self.foreign.view(now),
             budget_remaining: self.budget.remaining(now, self.jitter(), &self.policy.limits),
@@ -330,9 +330,8 @@ impl Credential {
 
     fn told(&self, now: Boot) -> Told {
         // What was granted and is not published yet has begun to supersede the token in hand, too.
-        let keeping = self.unkept.as_ref().is_some_and(|unkept| !unkept.is_published());
-        let running =
-            (self.attempt.is_running() || keeping) && self.policy.semantics.is_exclusive(self.attempt.kind);
+        let running = (self.attempt.is_running() || self.is_keeping_back())
+            && self.policy.semantics.is_exclusive(self.attempt.kind);
         let next = if running { self.attempt.begun } else { self.plan.at.max(now) };
         if self.is_doubtful(now) {
             let probing = self.probe.first_since(self.exposure.last).map_or(now, |since| since + HOLD);

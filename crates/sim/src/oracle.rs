@@ -56,6 +56,9 @@ pub(crate) struct Oracle {
     /// Tokens up to this one were lost to the node through no fault of its own.
     excused_up_to: u64,
     fetches_by_day: BTreeMap<i64, u32>,
+    /// The newest attempt of which the store knows, and the newest that was sent.
+    pub(crate) stored_attempt: u64,
+    pub(crate) sent_attempt: u64,
 }
 
 impl Oracle {
@@ -141,6 +144,10 @@ impl Oracle {
         self.in_flight = false;
         if std::mem::take(&mut self.unstored) {
             self.excuse(newest_token);
+        }
+        if self.sent_attempt > self.stored_attempt {
+            // Sent without a stored intent, as a last resort: nobody knows of it any more.
+            (self.begun, self.issued) = (None, None);
         }
     }
 

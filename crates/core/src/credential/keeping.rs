@@ -116,12 +116,16 @@ impl Credential {
         if !self.is_keeping(attempt) {
             return;
         }
-        if self.unkept.as_ref().is_some_and(|unkept| unkept.published) {
-            cx.effects.push(Effect::Tell(Happening::KeptLate));
-        } else {
+        let late = self.unkept.as_ref().is_some_and(|unkept| unkept.published);
+        if !late {
             self.publish_unkept(true, cx);
         }
         self.unkept = None;
+        if late {
+            cx.effects.push(Effect::Tell(Happening::KeptLate));
+            // Much may have happened to it since that record was made.
+            self.note(cx);
+        }
         self.dirty = true;
     }
 

@@ -33,6 +33,9 @@ impl World {
         if !matches!(ack, Ack::Nothing) {
             self.oracle.unstored = applied.is_none();
         }
+        if let (Ack::Intent(attempt) | Ack::Keep(attempt), Some(_)) = (ack, applied) {
+            self.oracle.stored_attempt = attempt;
+        }
         if self.crashes_here() {
             self.crash();
             return Ok(());

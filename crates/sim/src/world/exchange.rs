@@ -25,6 +25,7 @@ impl World {
             self.oracle.fetch_over();
         }
         self.attempts_in_flight += 1;
+        self.oracle.sent_attempt = attempt;
         self.oracle.send(exclusive, usable, forced, &self.policy, now.boot)?;
         self.note(format!("sends attempt {attempt:x} {kind:?}"));
         let failed =

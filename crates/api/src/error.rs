@@ -96,7 +96,24 @@ error_codes! {
     WouldBreakPromise = "would_break_told_life", 409, "Holders rely on the current token",
         "Wait for the planned refresh, or send {\"force\":true} if the current token must go.";
     /// The body is too large.
-    TooLarge = "too_large", 413, "The request is too large", "Send a body of at most 64 KiB.";
+    TooLarge = "too_large", 413, "The request is too large",
+        "Send a smaller body: 64 KiB at most, on the gateway what `max_body` allows.";
+    /// There is nowhere to call.
+    NotCallable = "not_callable", 409, "This credential has nowhere to call",
+        "Add `base_url` to the credential: where the gateway sends its calls.";
+    /// The rules do not allow this call.
+    CallNotAllowed = "call_not_allowed", 403, "This call is not allowed",
+        "Use another path, or change `paths` of the client or [credentials.NAME.gateway] in the configuration.";
+    /// The platform cannot be reached.
+    Unreachable = "platform_unreachable", 502, "The platform cannot be reached",
+        "Check the network, [egress] and `base_url`; nothing was sent, so the call can be made again.";
+    /// The connection broke in the middle of a call.
+    CallBroken = "call_broken", 502, "The connection to the platform broke",
+        "Find out whether the call had its effect before you make it again.";
+    /// The platform did not answer in time.
+    CallTimedOut = "call_timed_out", 504, "The platform did not answer in time",
+        "Find out whether the call had its effect before you make it again; `timeout` in [credentials.NAME.gateway] \
+         says how long to wait.";
     /// The budget allows no more now.
     Limited = "limited", 429, "The budget allows no fetch now", "Try again after the time in Retry-After.";
     /// There is no usable token now.

@@ -14,6 +14,7 @@ use tokenward_core::time::Span;
 
 use crate::exchange::{Answer, Request, form, join};
 use crate::reading::{self, Reading};
+use crate::calls::{Complaints, PathRule, Placement};
 use crate::{Defaults, Provider};
 
 /// A Baidu AI application.
@@ -84,6 +85,26 @@ impl Provider for Baidu {
     fn complaint(&self, answer: &Answer) -> bool {
         let code = answer.json().and_then(|body| reading::loose_text(body.get("error_code")?));
         matches!(code.as_deref(), Some("110" | "111"))
+    }
+
+    fn app_id(&self) -> &str {
+        &self.client_id
+    }
+
+    fn placement(&self) -> Placement {
+        Placement::Query("access_token")
+    }
+
+    fn path_rule(&self, path: &str) -> PathRule {
+        if path.starts_with("oauth/") { PathRule::Issues } else { PathRule::Token }
+    }
+
+    fn complaints(&self) -> Complaints {
+        Complaints::InBody("error_code")
+    }
+
+    fn refused_before_effect(&self, _safe: bool, _answer: &Answer) -> bool {
+        true
     }
 
     fn read_probe(&self, _answer: &Answer) -> Verdict {

@@ -5,6 +5,7 @@
 //! it under `fixtures/`. What is deliberately absent: HTTP clients, retries, clocks.
 
 mod baidu;
+mod calls;
 mod exchange;
 mod oauth2;
 mod reading;
@@ -19,6 +20,7 @@ use tokenward_core::semantics::{FetchKind, IssueSemantics};
 use tokenward_core::time::Span;
 
 pub use baidu::Baidu;
+pub use calls::{Complaints, PathRule, Placement};
 pub use exchange::{Answer, Method, Request, encode};
 pub use oauth2::{ClientAuth, OAuth2};
 pub use reading::Reading;
@@ -53,6 +55,22 @@ pub trait Provider: fmt::Debug + Send + Sync {
 
     /// Whether this answer to a call says that the call's token was refused.
     fn complaint(&self, answer: &Answer) -> bool;
+
+    /// The app's id at the platform.
+    fn app_id(&self) -> &str;
+
+    /// Where the token of a call goes.
+    fn placement(&self) -> Placement;
+
+    /// What a path is, given decoded, in lower case and without its leading slash.
+    fn path_rule(&self, path: &str) -> PathRule;
+
+    /// Where to look for a complaint about the token.
+    fn complaints(&self) -> Complaints;
+
+    /// Whether the platform checks the token before a call has any effect, so that a call with this complaint
+    /// may be made again. `safe` when the method is one that has no effect anyway (RFC 9110 §9.2.1).
+    fn refused_before_effect(&self, safe: bool, answer: &Answer) -> bool;
 
     /// What the answer to a probe says about the token.
     fn read_probe(&self, answer: &Answer) -> Verdict;

@@ -16,6 +16,7 @@ use tokenward_core::time::Span;
 
 use crate::exchange::{Answer, Request, encode, form};
 use crate::reading::{self, Reading};
+use crate::calls::{Complaints, PathRule, Placement};
 use crate::{Defaults, Provider};
 
 /// A client at an authorization server.
@@ -132,17 +133,43 @@ impl Provider for OAuth2 {
     }
 
     fn complaint(&self, answer: &Answer) -> bool {
-        // Several challenges may come, on one line or on several; names of parameters have no case, and
-        // blanks and quotes are optional (RFC 9110 §5.3, §11.2).
-        let lines = answer.headers.iter().filter(|(name, _)| name == "www-authenticate");
-        let challenges: String =
-            lines.map(|(_, line)| line.to_ascii_lowercase().replace([' ', '\t', '"'], "") + ",").collect();
+        let challenges = challenges(answer);
         answer.status == 401 && (challenges.contains("error=invalid_token") || !challenges.contains("error="))
+    }
+
+    fn app_id(&self) -> &str {
+        &self.client_id
+    }
+
+    fn placement(&self) -> Placement {
+        Placement::Bearer
+    }
+
+    fn path_rule(&self, path: &str) -> PathRule {
+        // The token endpoint may stand on the same host as the API.
+        let token_path = self.token_url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+        let token_path = token_path.map_or("", |(_, path)| path.split('?').next().unwrap_or_default());
+        if !path.is_empty() && path.eq_ignore_ascii_case(token_path) { PathRule::Issues } else { PathRule::Token }
+    }
+
+    fn complaints(&self) -> Complaints {
+        Complaints::InHead
+    }
+
+    fn refused_before_effect(&self, safe: bool, answer: &Answer) -> bool {
+        safe || answer.status == 401 && challenges(answer).contains("error=invalid_token")
     }
 
     fn read_probe(&self, _answer: &Answer) -> Verdict {
         Verdict::Unclear
     }
+}
+
+/// Several challenges may come, on one line or on several; names of parameters have no case, and blanks and
+/// quotes are optional (RFC 9110 §5.3, §11.2).
+fn challenges(answer: &Answer) -> String {
+    let lines = answer.headers.iter().filter(|(name, _)| name == "www-authenticate");
+    lines.map(|(_, line)| line.to_ascii_lowercase().replace([' ', '\t', '"'], "") + ",").collect()
 }
 
 impl OAuth2 {

@@ -17,6 +17,7 @@ use tokenward_core::time::Span;
 
 use crate::exchange::{Answer, Request, encode, form, join};
 use crate::reading::{self, Reading};
+use crate::calls::{self, Complaints, PathRule, Placement};
 use crate::{Defaults, Provider};
 
 /// A WeChat app.
@@ -126,6 +127,26 @@ impl Provider for WeChat {
 
     fn complaint(&self, answer: &Answer) -> bool {
         matches!(answer.json().and_then(|body| errcode(&body)), Some(40_001 | 40_014 | 42_001))
+    }
+
+    fn app_id(&self) -> &str {
+        &self.app_id
+    }
+
+    fn placement(&self) -> Placement {
+        Placement::Query("access_token")
+    }
+
+    fn path_rule(&self, path: &str) -> PathRule {
+        calls::wechat(path)
+    }
+
+    fn complaints(&self) -> Complaints {
+        Complaints::InBody("errcode")
+    }
+
+    fn refused_before_effect(&self, _safe: bool, _answer: &Answer) -> bool {
+        true
     }
 
     fn read_probe(&self, answer: &Answer) -> Verdict {

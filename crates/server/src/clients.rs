@@ -124,6 +124,17 @@ impl Caller {
         }
     }
 
+    /// Whether the caller's own rules allow a call; the path decoded, with its leading slash.
+    #[must_use]
+    pub fn may_call(&self, method: &http::Method, path: &str) -> bool {
+        match self {
+            Caller::Operator => true,
+            Caller::Client(client) => client.paths.as_ref().is_none_or(|patterns| {
+                patterns.iter().any(|pattern| pattern.matches(method, path))
+            }),
+        }
+    }
+
     /// Whether the caller has a right at all.
     ///
     /// # Errors

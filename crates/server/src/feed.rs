@@ -75,6 +75,12 @@ pub struct Counts {
     pub ambiguous: AtomicU64,
     /// Deaths of our token that were not our doing.
     pub foreign: AtomicU64,
+    /// Calls through the gateway.
+    pub calls: AtomicU64,
+    /// Those of them whose token the platform refused.
+    pub refused: AtomicU64,
+    /// Those of them that were made a second time.
+    pub replayed: AtomicU64,
 }
 
 impl Counts {

@@ -10,6 +10,7 @@ mod data_dir;
 mod driver;
 mod feed;
 mod fetch;
+mod gateway;
 mod http;
 mod keeper;
 mod material;

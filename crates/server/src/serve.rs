@@ -19,6 +19,7 @@ use crate::config::{Config, ConfigError};
 use crate::data_dir::DataDir;
 use crate::driver::{Driver, Input};
 use crate::feed::Feed;
+use crate::gateway::Gateway;
 use crate::fetch::Egress;
 use crate::http::{Api, Listener};
 use crate::keeper::{Health, Job, Keeper, place};
@@ -63,6 +64,7 @@ impl Server {
         let materials = materials.collect::<Result<Vec<_>, ConfigError>>()?;
         let clients = Clients::gather(config)?;
         let egress = Egress::new(&config.egress)?;
+        let gateway = Gateway::new(config, &materials)?;
         let store = open_store(&data_dir).await?;
         let (listeners, address) = bind(config, &data_dir).await?;
 
@@ -87,8 +89,8 @@ impl Server {
             health: Arc::clone(&health),
             driver: inputs_sender.clone(),
         };
-        let api =
-            Api { feed, clients, driver: inputs_sender, store: health, telemetry, draining: false.into() };
+        let (store_health, draining) = (health, false.into());
+        let api = Api { feed, clients, gateway, driver: inputs_sender, store: store_health, telemetry, draining };
         let api = Arc::new(api);
         let stop = watch::channel(false);
         Ok(Server { listeners, address, api, driver, inputs, keeper, jobs, store, stop, _data_dir: data_dir })

@@ -120,7 +120,7 @@ impl Lab {
         let head = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"data\"\n\
              [clients.lab]\nkey = {{ inline = \"{KEY}\" }}\ncredentials = [\"*\"]\n\
-             may = [\"token\", \"report\", \"admin\"]\n"
+             may = [\"token\", \"report\", \"call\", \"admin\"]\n"
         );
         let text = head + &credentials.replace("PLATFORM", &self.emulator.url());
         std::fs::write(&path, text).unwrap();

@@ -3,6 +3,7 @@
 use globset::{GlobBuilder, GlobMatcher};
 use tokenward_core::name::Name;
 
+use super::calls::{self, CallPattern};
 use super::reader::{Placed, Reader, Section};
 use super::{CredentialConfig, SecretRef};
 
@@ -17,6 +18,8 @@ pub struct ClientConfig {
     pub credentials: Vec<Pattern>,
     /// What it may do with them.
     pub may: Vec<Right>,
+    /// The calls it may make through the gateway; `None` for all.
+    pub paths: Option<Vec<CallPattern>>,
     span: std::ops::Range<usize>,
 }
 
@@ -89,8 +92,8 @@ impl Right {
     }
 }
 
-const KNOWN: [&str; 3] = ["key", "credentials", "may"];
-const LATER: [&str; 4] = ["from", "rate", "paths", "sdk_lead"];
+const KNOWN: [&str; 4] = ["key", "credentials", "may", "paths"];
+const LATER: [&str; 3] = ["from", "rate", "sdk_lead"];
 
 impl ClientConfig {
     pub(super) fn read(
@@ -108,10 +111,11 @@ impl ClientConfig {
         }
         let credentials = read_patterns(&mut section, &name.value, reader);
         let may = read_rights(&mut section, reader);
+        let paths = calls::patterns(&mut section, "paths", reader);
         section.later(&LATER, reader);
         section.finish(&KNOWN, reader);
         let key = keys.into_iter().next()?;
-        Some(ClientConfig { name: name.value.clone(), key, credentials, may, span: name.span.clone() })
+        Some(ClientConfig { name: name.value.clone(), key, credentials, may, paths, span: name.span.clone() })
     }
 
     /// Whether the client may see this credential.

@@ -11,6 +11,7 @@ use tokenward_core::time::Span;
 use tokenward_providers::{Baidu, ClientAuth, Defaults, OAuth2, Provider, TokenApi, WeChat};
 
 use super::SecretRef;
+use super::calls::CallRules;
 use super::reader::{Placed, Reader, Section};
 
 /// `[credentials.NAME]`
@@ -26,6 +27,8 @@ pub struct CredentialConfig {
     pub secrets: Vec<SecretRef>,
     /// Its rules of refreshing.
     pub policy: Arc<Policy>,
+    /// Which calls are made for it, and how.
+    pub calls: CallRules,
     app: Option<App>,
     span: Range<usize>,
 }
@@ -61,11 +64,12 @@ impl CredentialConfig {
             }
         };
         let refresh = section.section("refresh", reader);
+        let calls = CallRules::read(section.section("gateway", reader), reader);
         let defaults = built.as_ref().map(|built| (built.provider.defaults(), built.provider.semantics()));
         let policy = read_policy(refresh, defaults, reader);
         let known: &[&str] = match platform.value.as_str() {
-            "wechat" => &["platform", "app_id", "app_secret", "token_api", "base_url", "refresh"],
-            "baidu" => &["platform", "client_id", "client_secret", "base_url", "refresh"],
+            "wechat" => &["platform", "app_id", "app_secret", "token_api", "base_url", "refresh", "gateway"],
+            "baidu" => &["platform", "client_id", "client_secret", "base_url", "refresh", "gateway"],
             _ => &OAUTH2_KEYS,
         };
         section.finish(known, reader);
@@ -73,7 +77,7 @@ impl CredentialConfig {
         let mut policy = policy?;
         policy.probe = policy.probe && probes(&*provider, &base_urls);
         let (name, span) = (name.value.clone(), name.span.clone());
-        Some(CredentialConfig { name, provider, base_urls, secrets, policy: Arc::new(policy), app, span })
+        Some(CredentialConfig { name, provider, base_urls, secrets, policy: Arc::new(policy), calls, app, span })
     }
 
     /// The same app at an API whose use does not harm the live token, where this one's would.
@@ -133,7 +137,8 @@ fn baidu(section: &mut Section<'_>, reader: &mut Reader) -> Option<Built> {
     Some(Built { provider, base_urls, secrets, app: None })
 }
 
-const OAUTH2_KEYS: [&str; 11] = [
+const OAUTH2_KEYS: [&str; 12] = [
+    "gateway",
     "platform",
     "token_url",
     "base_url",

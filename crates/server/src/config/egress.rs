@@ -16,13 +16,16 @@ pub struct EgressConfig {
     pub bind: Option<IpAddr>,
     /// Further certificate authorities, as PEM.
     pub ca_file: Option<PathBuf>,
+    /// Whether names may lead to addresses of a private network.
+    pub allow_private: bool,
 }
 
 impl fmt::Debug for EgressConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let EgressConfig { proxy, bind, ca_file } = self;
+        let EgressConfig { proxy, bind, ca_file, allow_private } = self;
         let mut shown = f.debug_struct("EgressConfig");
-        shown.field("proxy", &proxy.is_some()).field("bind", bind).field("ca_file", ca_file).finish()
+        shown.field("proxy", &proxy.is_some()).field("bind", bind).field("ca_file", ca_file);
+        shown.field("allow_private", allow_private).finish()
     }
 }
 
@@ -47,8 +50,8 @@ impl EgressConfig {
         });
         let ca_file = section.string("ca_file", reader);
         let ca_file = ca_file.map(|file| super::resolve(&reader.folder, &file.value));
-        section.later(&["allow_private"], reader);
-        section.finish(&["proxy", "bind", "ca_file"], reader);
-        EgressConfig { proxy, bind, ca_file }
+        let allow_private = section.flag("allow_private", reader);
+        section.finish(&["proxy", "bind", "ca_file", "allow_private"], reader);
+        EgressConfig { proxy, bind, ca_file, allow_private }
     }
 }

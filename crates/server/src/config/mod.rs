@@ -4,6 +4,7 @@
 //! says how to mend it; no secret stands in a [`Config`], only references to secrets, and none is ever shown.
 
 mod blot;
+mod calls;
 mod client;
 mod credential;
 mod diagnostic;
@@ -14,6 +15,7 @@ mod span_text;
 
 use std::path::{Path, PathBuf};
 
+pub use calls::{CallPattern, CallRules};
 pub use client::{ClientConfig, Right};
 pub use credential::CredentialConfig;
 pub use diagnostic::{ConfigError, Finding};

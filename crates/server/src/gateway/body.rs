@@ -17,10 +17,14 @@ pub enum CallBody {
     Passing(Incoming, Arc<Copy>),
 }
 
+/// What goes wrong with a body on its way.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
 /// What has passed of a body, as long as it is small.
 #[derive(Debug)]
 pub struct Copy {
     limit: usize,
+    most: u64,
     state: Mutex<Copied>,
 }
 
@@ -40,11 +44,17 @@ enum Fate {
 }
 
 impl Copy {
-    /// Keeps at most so many bytes.
+    /// Keeps at most `limit` bytes, and lets at most `most` pass.
     #[must_use]
-    pub fn of_at_most(limit: usize) -> Arc<Copy> {
+    pub fn of_at_most(limit: usize, most: u64) -> Arc<Copy> {
         let copied = Copied { chunks: Vec::new(), len: 0, fate: Fate::Passing };
-        Arc::new(Copy { limit, state: Mutex::new(copied) })
+        Arc::new(Copy { limit, most, state: Mutex::new(copied) })
+    }
+
+    /// Whether more came than may pass.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).len as u64 > self.most
     }
 
     /// The whole body, if all of it has passed and it was small enough.
@@ -88,12 +98,12 @@ impl CallBody {
 
 impl Body for CallBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let (body, copy) = match self.get_mut() {
             CallBody::Whole(full) => {
                 return Pin::new(full).poll_frame(context).map_err(|never| match never {});
@@ -107,6 +117,9 @@ impl Body for CallBody {
             Some(Ok(frame)) => match frame.data_ref() {
                 Some(chunk) => {
                     copy.pass(chunk);
+                    if copy.is_too_large() {
+                        return Poll::Ready(Some(Err("the body is larger than is allowed".into())));
+                    }
                     if body.is_end_stream() {
                         copy.end(Fate::Complete);
                     }
@@ -114,7 +127,7 @@ impl Body for CallBody {
                 None => copy.end(Fate::Unusable),
             },
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -9,8 +9,10 @@ use tokenward_api::{ErrorCode, PlatformError, Problem};
 use tokenward_core::time::Boot;
 use tokenward_core::view::{Trouble, View};
 
-/// A body that is at hand whole, or one that a routed handler made.
-pub type Body = Either<Full<Bytes>, RoutedBody>;
+use crate::gateway::Relay;
+
+/// A body that is at hand whole, one that a routed handler made, or one that comes from a platform.
+pub type Body = Either<Full<Bytes>, Either<RoutedBody, Relay>>;
 
 /// A body that is at hand whole.
 pub fn whole(bytes: impl Into<Bytes>) -> Body {

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use axum::Router;
-use http::{Method, Request, Response, header};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, Response, header};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use tower::ServiceExt as _;
@@ -18,7 +19,9 @@ use super::answer::{Body, Refusal};
 use super::routes::{self, CallerOrNot};
 use super::{Api, token};
 use crate::clients::Caller;
+use crate::clock;
 use crate::config::Right;
+use crate::gateway::{self, Call};
 
 /// Which listener a request came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +80,7 @@ pub enum Answering {
 
 const NAME_START: &str = "/v1/credentials/";
 const TOKEN_END: &str = "/token";
+const CALL_START: &str = "/v1/call/";
 
 impl Door {
     pub fn new(api: Arc<Api>, entrance: Entrance) -> Door {
@@ -103,6 +107,9 @@ impl hyper::service::Service<Request<Incoming>> for Door {
     fn call(&self, request: Request<Incoming>) -> Answering {
         let inner = &self.inner;
         Activity::add(&self.activity.begun);
+        if inner.is_call(&request) {
+            return self.call_platform(request);
+        }
         let at_once = inner.hot_name(&request).map(|name| inner.read_at_once(name, &request));
         let response = match at_once {
             Some(Ok(Some(response))) => response,
@@ -128,6 +135,17 @@ impl Door {
     }
 }
 
+impl Door {
+    fn call_platform(&self, request: Request<Incoming>) -> Answering {
+        let (inner, activity) = (Arc::clone(&self.inner), Arc::clone(&self.activity));
+        Answering::Coming(Box::pin(async move {
+            let response = inner.call_platform(request).await;
+            Activity::add(&activity.ended);
+            inner.counted(response)
+        }))
+    }
+}
+
 impl Future for Answering {
     type Output = Result<Response<Body>, Infallible>;
 
@@ -144,6 +162,33 @@ impl Future for Answering {
 impl Inner {
     fn counted(&self, response: Response<Body>) -> Response<Body> {
         self.api.telemetry.metrics.http.count(response.status().as_u16());
+        response
+    }
+
+    fn is_call(&self, request: &Request<Incoming>) -> bool {
+        self.entrance != Entrance::Metrics && request.uri().path().starts_with(CALL_START)
+    }
+
+    async fn call_platform(&self, request: Request<Incoming>) -> Response<Body> {
+        let request_id = format!("{:016x}", clock::entropy());
+        let answer = async {
+            let caller = self.caller(&request)?;
+            let target = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
+            let rest = target.strip_prefix(CALL_START).unwrap_or_default();
+            let (name, target) = rest.split_once('/').unwrap_or((rest, ""));
+            let call = Call { name: name.to_owned(), target: target.to_owned(), request };
+            gateway::call(&self.api, &caller, call).await
+        };
+        let mut response = match answer.await {
+            Ok(response) => response.map(|body| Either::Right(Either::Right(body))),
+            Err(refusal) => {
+                let mut response = refusal.into_response();
+                response.headers_mut().insert(gateway::ORIGIN, HeaderValue::from_static("gateway"));
+                response
+            }
+        };
+        let value = HeaderValue::try_from(request_id).expect("hexadecimal digits make a header value");
+        response.headers_mut().insert(gateway::REQUEST_ID, value);
         response
     }
 
@@ -195,7 +240,7 @@ impl Inner {
         request.extensions_mut().insert(CallerOrNot(caller));
         let request = request.map(axum::body::Body::new);
         match self.router.clone().oneshot(request).await {
-            Ok(response) => response.map(Either::Right),
+            Ok(response) => response.map(|body| Either::Right(Either::Left(body))),
             Err(never) => match never {},
         }
     }

@@ -20,11 +20,15 @@ use tokio::sync::mpsc;
 use crate::clients::Clients;
 use crate::driver::Input;
 use crate::feed::Feed;
+use crate::gateway::Gateway;
 use crate::keeper::Health;
 use crate::telemetry::Telemetry;
 
+pub use answer::Refusal;
 pub use listen::{Entrance, Listener, serve};
+pub use report::report_refused;
 pub use status::how_often;
+pub use token::wait_for_usable;
 
 /// What every request needs.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub struct Api {
     pub feed: Arc<Feed>,
     /// Who may ask.
     pub clients: Clients,
+    /// Calls to platforms.
+    pub gateway: Gateway,
     /// Where reports and wishes go.
     pub driver: mpsc::UnboundedSender<Input>,
     /// Whether the store works.

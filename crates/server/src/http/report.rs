@@ -40,6 +40,22 @@ pub async fn report(api: &Api, entry: &Arc<Entry>, request: &ReportRequest) -> R
     Ok(())
 }
 
+/// Our own gateway saw that the platform refused this generation: waits until it is replaced, or is found to have
+/// been.
+///
+/// # Errors
+/// The platform cannot be asked.
+pub async fn report_refused(api: &Api, entry: &Arc<Entry>, generation: u64) -> Result<(), Refusal> {
+    let (reply, answer) = oneshot::channel();
+    drop(api.driver.send(Input::Report { id: entry.id, generation, proven: true, reply }));
+    match tokio::time::timeout(WAIT, answer).await {
+        Ok(Ok(ReportAnswer::Failing)) => {
+            Err(Refusal::no_token(entry.name.as_str(), &entry.view(), clock::boot()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The generation that is meant; `None` when it is a token that is not the current one.
 fn reported(entry: &Entry, request: &ReportRequest) -> Result<Option<u64>, Refusal> {
     match (request.generation, &request.token) {

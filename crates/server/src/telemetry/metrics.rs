@@ -105,7 +105,13 @@ impl Collector for Credentials {
             ("failed", |entry| &entry.counts.failed),
             ("ambiguous", |entry| &entry.counts.ambiguous),
         ];
-        self.counter(&mut encoder, "refresh", "Fetches by their outcome", &outcomes)
+        self.counter(&mut encoder, "refresh", "Fetches by their outcome", &outcomes)?;
+        let calls = "Calls through the gateway";
+        self.counter(&mut encoder, "gateway_calls", calls, &[("", |entry| &entry.counts.calls)])?;
+        let refused = "Calls whose token the platform refused";
+        self.counter(&mut encoder, "gateway_refused", refused, &[("", |entry| &entry.counts.refused)])?;
+        let replayed = "Calls that were made a second time, with the token that took its place";
+        self.counter(&mut encoder, "gateway_replayed", replayed, &[("", |entry| &entry.counts.replayed)])
     }
 }
 

@@ -1,0 +1,62 @@
+//! Calls to a platform's API on a client's behalf: where the token goes, and which paths are special.
+
+/// Where a platform wants the token of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// In this parameter of the query.
+    Query(&'static str),
+    /// In `Authorization: Bearer` (RFC 6750 §2.1).
+    Bearer,
+}
+
+/// What a path is to a platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathRule {
+    /// An ordinary call with the token.
+    Token,
+    /// A call with the token that only an operator should make: it spends what the whole app shares.
+    TokenByOperator,
+    /// A call with the app's id, and with its secret if there is a name for it, in the query.
+    Secret {
+        /// The parameter for the app's id.
+        id: &'static str,
+        /// The parameter for its secret.
+        secret: Option<&'static str>,
+    },
+    /// A call that carries somebody else's token, or none: nothing of it is touched.
+    Untouched,
+    /// It issues tokens: to let a client call it would break what everybody was told.
+    Issues,
+}
+
+/// Where a platform says that it refused a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Complaints {
+    /// In a small body of JSON or text that contains this.
+    InBody(&'static str),
+    /// In the status and the headers.
+    InHead,
+}
+
+/// WeChat's paths. Sources: the API documentation of official accounts and mini programs.
+#[must_use]
+pub(crate) fn wechat(path: &str) -> PathRule {
+    match path {
+        "cgi-bin/token"
+        | "cgi-bin/stable_token"
+        | "cgi-bin/component/api_component_token"
+        | "cgi-bin/component/api_query_auth"
+        | "cgi-bin/component/api_authorizer_token"
+        | "cgi-bin/clear_quota/v2" => PathRule::Issues,
+        "cgi-bin/clear_quota" | "cgi-bin/openapi/quota/clear" | "openapi/quota/clear" => {
+            PathRule::TokenByOperator
+        }
+        "sns/jscode2session" | "sns/oauth2/access_token" => {
+            PathRule::Secret { id: "appid", secret: Some("secret") }
+        }
+        "sns/oauth2/refresh_token" => PathRule::Secret { id: "appid", secret: None },
+        "sns/userinfo" | "sns/auth" => PathRule::Untouched,
+        _ if path.starts_with("cgi-bin/component/") || path.starts_with("sns/") => PathRule::Untouched,
+        _ => PathRule::Token,
+    }
+}

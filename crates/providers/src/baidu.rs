@@ -12,9 +12,9 @@ use tokenward_core::secret::Secret;
 use tokenward_core::semantics::{FetchKind, IssueSemantics};
 use tokenward_core::time::Span;
 
+use crate::calls::{Complaints, PathRule, Placement};
 use crate::exchange::{Answer, Request, form, join};
 use crate::reading::{self, Reading};
-use crate::calls::{Complaints, PathRule, Placement};
 use crate::{Defaults, Provider};
 
 /// A Baidu AI application.

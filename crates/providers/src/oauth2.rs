@@ -14,9 +14,9 @@ use tokenward_core::secret::Secret;
 use tokenward_core::semantics::{FetchKind, IssueSemantics};
 use tokenward_core::time::Span;
 
+use crate::calls::{Complaints, PathRule, Placement};
 use crate::exchange::{Answer, Request, encode, form};
 use crate::reading::{self, Reading};
-use crate::calls::{Complaints, PathRule, Placement};
 use crate::{Defaults, Provider};
 
 /// A client at an authorization server.
@@ -149,7 +149,11 @@ impl Provider for OAuth2 {
         // The token endpoint may stand on the same host as the API.
         let token_path = self.token_url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
         let token_path = token_path.map_or("", |(_, path)| path.split('?').next().unwrap_or_default());
-        if !path.is_empty() && path.eq_ignore_ascii_case(token_path) { PathRule::Issues } else { PathRule::Token }
+        if !path.is_empty() && path.eq_ignore_ascii_case(token_path) {
+            PathRule::Issues
+        } else {
+            PathRule::Token
+        }
     }
 
     fn complaints(&self) -> Complaints {

@@ -15,9 +15,9 @@ use tokenward_core::secret::Secret;
 use tokenward_core::semantics::{FetchKind, IssueSemantics};
 use tokenward_core::time::Span;
 
+use crate::calls::{self, Complaints, PathRule, Placement};
 use crate::exchange::{Answer, Request, encode, form, join};
 use crate::reading::{self, Reading};
-use crate::calls::{self, Complaints, PathRule, Placement};
 use crate::{Defaults, Provider};
 
 /// A WeChat app.

@@ -129,9 +129,10 @@ impl Caller {
     pub fn may_call(&self, method: &http::Method, path: &str) -> bool {
         match self {
             Caller::Operator => true,
-            Caller::Client(client) => client.paths.as_ref().is_none_or(|patterns| {
-                patterns.iter().any(|pattern| pattern.matches(method, path))
-            }),
+            Caller::Client(client) => client
+                .paths
+                .as_ref()
+                .is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(method, path))),
         }
     }
 

@@ -19,8 +19,8 @@ use crate::config::{Config, ConfigError};
 use crate::data_dir::DataDir;
 use crate::driver::{Driver, Input};
 use crate::feed::Feed;
-use crate::gateway::Gateway;
 use crate::fetch::Egress;
+use crate::gateway::Gateway;
 use crate::http::{Api, Listener};
 use crate::keeper::{Health, Job, Keeper, place};
 use crate::material::Material;
@@ -90,7 +90,8 @@ impl Server {
             driver: inputs_sender.clone(),
         };
         let (store_health, draining) = (health, false.into());
-        let api = Api { feed, clients, gateway, driver: inputs_sender, store: store_health, telemetry, draining };
+        let api =
+            Api { feed, clients, gateway, driver: inputs_sender, store: store_health, telemetry, draining };
         let api = Arc::new(api);
         let stop = watch::channel(false);
         Ok(Server { listeners, address, api, driver, inputs, keeper, jobs, store, stop, _data_dir: data_dir })

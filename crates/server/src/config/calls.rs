@@ -76,9 +76,8 @@ impl CallRules {
         let deny = patterns(&mut section, "deny", reader).unwrap_or_default();
         let max_body = size(&mut section, "max_body", reader).unwrap_or(defaults.max_body);
         let replay_buffer = size(&mut section, "replay_buffer", reader);
-        let replay_buffer = replay_buffer
-            .and_then(|bytes| usize::try_from(bytes).ok())
-            .unwrap_or(defaults.replay_buffer);
+        let replay_buffer =
+            replay_buffer.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(defaults.replay_buffer);
         let timeout = section.duration("timeout", reader).map_or(defaults.timeout, |timeout| timeout.value);
         section.finish(&["allow", "deny", "max_body", "replay_buffer", "timeout"], reader);
         CallRules { allow, deny, max_body, replay_buffer, timeout }

@@ -77,7 +77,16 @@ impl CredentialConfig {
         let mut policy = policy?;
         policy.probe = policy.probe && probes(&*provider, &base_urls);
         let (name, span) = (name.value.clone(), name.span.clone());
-        Some(CredentialConfig { name, provider, base_urls, secrets, policy: Arc::new(policy), calls, app, span })
+        Some(CredentialConfig {
+            name,
+            provider,
+            base_urls,
+            secrets,
+            policy: Arc::new(policy),
+            calls,
+            app,
+            span,
+        })
     }
 
     /// The same app at an API whose use does not harm the live token, where this one's would.

@@ -72,7 +72,8 @@ impl Gateway {
     fn route(&self, entry: &Entry) -> Result<&Route, Box<Problem>> {
         let route = self.routes.get(entry.id.0 as usize).filter(|route| !route.places.is_empty());
         route.ok_or_else(|| {
-            ErrorCode::NotCallable.problem(format!("{} has no base_url, so there is nowhere to call", entry.name))
+            ErrorCode::NotCallable
+                .problem(format!("{} has no base_url, so there is nowhere to call", entry.name))
         })
     }
 }
@@ -107,7 +108,8 @@ fn allowed(
 }
 
 fn check_length(headers: &HeaderMap, rules: &crate::config::CallRules) -> Result<(), Box<Problem>> {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let length =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > rules.max_body) {
         return Err(too_large(rules.max_body));
     }
@@ -174,7 +176,8 @@ impl<'a> Prepared<'a> {
             return Ok(response);
         };
         let whole = if bodyless { Some(bytes::Bytes::new()) } else { copy.whole() };
-        let again = whole.filter(|_| self.provider().refused_before_effect(self.method.is_safe(), &complaint));
+        let again =
+            whole.filter(|_| self.provider().refused_before_effect(self.method.is_safe(), &complaint));
         let Some(whole) = again else {
             decorate(&mut response, Some(held.generation), "impossible");
             return Ok(response);
@@ -238,7 +241,8 @@ impl<'a> Prepared<'a> {
                 .unwrap_or_else(|_| Request::new(CallBody::whole(bytes::Bytes::new())))
         };
         let repeatable = bodyless && self.method.is_safe();
-        let again: Option<&(dyn Fn() -> Request<CallBody> + Sync)> = if repeatable { Some(&again) } else { None };
+        let again: Option<&(dyn Fn() -> Request<CallBody> + Sync)> =
+            if repeatable { Some(&again) } else { None };
         let patience = Duration::from_millis(u64::try_from(self.route.rules.timeout.0).unwrap_or(0));
         match tokio::time::timeout(patience, place.origin.send(request, again)).await {
             Ok(Ok(response)) => Ok(response),
@@ -267,7 +271,8 @@ impl<'a> Prepared<'a> {
         } else {
             target
         };
-        let uri = Uri::try_from(uri).map_err(|_| malformed("the path or the query has characters that no URL has"))?;
+        let uri = Uri::try_from(uri)
+            .map_err(|_| malformed("the path or the query has characters that no URL has"))?;
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;
@@ -316,7 +321,8 @@ impl<'a> Prepared<'a> {
         let problem = match failed {
             Some(Failed::TimedOut) => {
                 let seconds = self.route.rules.timeout.whole_seconds();
-                ErrorCode::CallTimedOut.problem(format!("the platform of {name} did not answer within {seconds} s"))
+                ErrorCode::CallTimedOut
+                    .problem(format!("the platform of {name} did not answer within {seconds} s"))
             }
             Some(Failed::Sending(error @ SendError::Broken(_))) => {
                 ErrorCode::CallBroken.problem(format!("the call of {name} may have arrived: {error}"))
@@ -324,7 +330,9 @@ impl<'a> Prepared<'a> {
             Some(Failed::Sending(error @ SendError::NotSent(_))) => {
                 ErrorCode::Unreachable.problem(format!("the call of {name} was not made: {error}"))
             }
-            Some(Failed::Sending(SendError::Taken)) | None => ErrorCode::Unreachable.problem(format!("{name} has nowhere to call")),
+            Some(Failed::Sending(SendError::Taken)) | None => {
+                ErrorCode::Unreachable.problem(format!("{name} has nowhere to call"))
+            }
         };
         problem.into()
     }

@@ -163,7 +163,8 @@ impl std::fmt::Display for Authority {
 
 impl Proxy {
     fn parse(url: &str) -> Result<Proxy, ConfigError> {
-        let unusable = || ConfigError::outside("`egress.proxy` is not the URL of an HTTP proxy.", "Correct it.");
+        let unusable =
+            || ConfigError::outside("`egress.proxy` is not the URL of an HTTP proxy.", "Correct it.");
         let url = reqwest::Url::parse(url).map_err(|_| unusable())?;
         let host = url.host_str().ok_or_else(unusable)?.to_owned();
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
@@ -222,7 +223,8 @@ fn tls_config(egress: &EgressConfig) -> Result<rustls::ClientConfig, ConfigError
     let mut further = Vec::new();
     if let Some(file) = &egress.ca_file {
         use rustls_pki_types::pem::PemObject as _;
-        let certificates = rustls_pki_types::CertificateDer::pem_file_iter(file).map_err(|error| unusable(&error))?;
+        let certificates =
+            rustls_pki_types::CertificateDer::pem_file_iter(file).map_err(|error| unusable(&error))?;
         for certificate in certificates {
             further.push(certificate.map_err(|error| unusable(&error))?);
         }

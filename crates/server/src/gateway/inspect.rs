@@ -38,7 +38,8 @@ fn may_complain(response: &Response<Relay>) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     // Without a type, old servers mean text.
-    let text = kind.is_empty() || kind == "application/json" || kind.ends_with("+json") || kind.starts_with("text/");
+    let text =
+        kind.is_empty() || kind == "application/json" || kind.ends_with("+json") || kind.starts_with("text/");
     let large = response.body().size_hint().lower() > LARGEST as u64;
     text && kind != "text/event-stream" && !large && !headers.contains_key(header::CONTENT_ENCODING)
 }
@@ -83,8 +84,8 @@ fn joined(first: Option<Bytes>, rest: BytesMut) -> Bytes {
 }
 
 fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
-    let texts = headers.iter().filter_map(|(name, value)| {
-        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-    });
+    let texts = headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
     texts.collect()
 }

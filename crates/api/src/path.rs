@@ -8,6 +8,10 @@ pub const HEALTHZ: &str = "/healthz";
 pub const READYZ: &str = "/readyz";
 /// The API's own description.
 pub const OPENAPI: &str = "/openapi.json";
+/// The OAuth 2.0 token endpoint.
+pub const OAUTH_TOKEN: &str = "/oauth2/token";
+/// Its description (RFC 8414).
+pub const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
 /// Prometheus metrics.
 pub const METRICS: &str = "/metrics";
 

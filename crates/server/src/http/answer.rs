@@ -57,6 +57,16 @@ impl Refusal {
         problem.into()
     }
 
+    /// What is wrong.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// After how many seconds to try again, if there is a point.
+    pub fn retry_after(&self) -> Option<i64> {
+        self.retry_after
+    }
+
     /// As an answer.
     pub fn into_response(self) -> Response<Body> {
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

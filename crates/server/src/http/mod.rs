@@ -5,6 +5,7 @@ mod credentials;
 mod door;
 mod health;
 mod listen;
+mod oauth;
 mod openapi;
 mod refresh;
 mod report;

@@ -75,11 +75,45 @@ fn paths() -> Value {
         }},
         "/healthz": { "get": open("Liveness") },
         "/readyz": { "get": open("Readiness: 503 while the store fails or the server shuts down") },
+        "/v1/call/{name}/{path}": call(),
+        "/oauth2/token": { "post": {
+            "summary": "OAuth 2.0 token endpoint: client_id is a credential's name, client_secret a client key",
+            "security": [],
+            "requestBody": { "content": { "application/x-www-form-urlencoded": { "schema": {
+                "type": "object",
+                "required": ["grant_type"],
+                "properties": {
+                    "grant_type": { "type": "string", "enum": ["client_credentials", "client_credential"] },
+                    "client_id": { "type": "string" }, "client_secret": { "type": "string" },
+                },
+            } } } },
+            "responses": {
+                "200": { "description": "RFC 6749 section 5.1" },
+                "400": { "description": "RFC 6749 section 5.2" },
+                "401": { "description": "RFC 6749 section 5.2" },
+            },
+        }},
+        "/.well-known/oauth-authorization-server": { "get": open("Where the token endpoint is (RFC 8414)") },
         "/openapi.json": { "get": open("This document") },
         "/metrics": { "get": {
             "summary": "Prometheus metrics", "responses": { "200": { "description": "OpenMetrics text" } },
         }},
     })
+}
+
+/// The gateway takes every method.
+fn call() -> Value {
+    let mut methods = serde_json::Map::new();
+    for method in ["get", "put", "post", "delete", "options", "head", "patch"] {
+        methods.insert(method.to_owned(), json!({
+            "summary": "Calls the platform with the credential's token; method, query and body go through",
+            "responses": { "default": { "description": "The platform's answer" } },
+        }));
+    }
+    let parameter =
+        |name: &str| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } });
+    methods.insert("parameters".to_owned(), json!([parameter("name"), parameter("path")]));
+    Value::Object(methods)
 }
 
 fn query(name: &str, kind: &str, description: &str) -> Value {

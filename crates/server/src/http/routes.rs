@@ -13,7 +13,7 @@ use tokenward_api::{ErrorCode, path};
 
 use super::answer::{Body, Refusal};
 use super::door::Entrance;
-use super::{Api, credentials, health, openapi, refresh, report, token};
+use super::{Api, credentials, health, oauth, openapi, refresh, report, token};
 use crate::clients::Caller;
 use crate::config::Right;
 
@@ -52,11 +52,22 @@ fn open_routes() -> Router<Arc<Api>> {
 fn routes() -> Router<Arc<Api>> {
     Router::new()
         .route(path::METRICS, get(metrics_with_key))
+        .route(path::OAUTH_TOKEN, post(oauth_token))
+        .route(path::OAUTH_METADATA, get(async |headers: HeaderMap| Routed(oauth::metadata(&headers))))
         .route(path::CREDENTIALS, get(list))
         .route("/v1/credentials/{name}", get(show))
         .route("/v1/credentials/{name}/report", post(post_report))
         .route("/v1/credentials/{name}/refresh", post(post_refresh))
         .route("/v1/credentials/{name}/token", get(no_such_path))
+}
+
+/// The key is in the request itself, as OAuth 2.0 wants it.
+async fn oauth_token(State(api): State<Arc<Api>>, request: Request<axum::body::Body>) -> Routed {
+    let (parts, body) = request.into_parts();
+    Routed(match read_bytes(body).await {
+        Ok(body) => oauth::token(&api, &parts.headers, &body).await,
+        Err(refusal) => refusal.into_response(),
+    })
 }
 
 async fn metrics_openly(State(api): State<Arc<Api>>) -> Routed {
@@ -127,18 +138,7 @@ async fn post_refresh(
 
 /// A JSON body of at most 64 KiB, whatever its content type says; an empty one counts as `{}`.
 async fn read_json<T: serde::de::DeserializeOwned>(body: axum::body::Body) -> Result<T, Refusal> {
-    let limited = Limited::new(body, LARGEST_BODY);
-    let read = tokio::time::timeout(super::listen::BODY_TIMEOUT, limited.collect()).await;
-    let Ok(read) = read else {
-        return Err(ErrorCode::Malformed.problem("the body did not arrive in time").into());
-    };
-    let bytes: Bytes = match read {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            return Err(ErrorCode::TooLarge.problem("the body has more than 64 KiB").into());
-        }
-        Err(_) => return Err(ErrorCode::Malformed.problem("the body broke off").into()),
-    };
+    let bytes = read_bytes(body).await?;
     let bytes = if bytes.trim_ascii().is_empty() { Bytes::from_static(b"{}") } else { bytes };
     // serde's message may repeat a part of the body, and that may be a token: only the place is told.
     serde_json::from_slice(&bytes).map_err(|error| {
@@ -146,6 +146,22 @@ async fn read_json<T: serde::de::DeserializeOwned>(body: axum::body::Body) -> Re
             format!("the body is not the JSON expected (line {}, column {})", error.line(), error.column());
         ErrorCode::Malformed.problem(detail).into()
     })
+}
+
+/// A body of at most 64 KiB that arrives in time.
+async fn read_bytes(body: axum::body::Body) -> Result<Bytes, Refusal> {
+    let limited = Limited::new(body, LARGEST_BODY);
+    let read = tokio::time::timeout(super::listen::BODY_TIMEOUT, limited.collect()).await;
+    let Ok(read) = read else {
+        return Err(ErrorCode::Malformed.problem("the body did not arrive in time").into());
+    };
+    match read {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(ErrorCode::TooLarge.problem("the body has more than 64 KiB").into())
+        }
+        Err(_) => Err(ErrorCode::Malformed.problem("the body broke off").into()),
+    }
 }
 
 async fn no_such_path() -> Routed {

@@ -10,6 +10,8 @@ command -v curl >/dev/null || missing+=(curl)
 command -v jq >/dev/null || missing+=(jq)
 command -v python3 >/dev/null || missing+=(python3)
 command -v node >/dev/null || missing+=(nodejs)
+command -v npm >/dev/null || missing+=(npm)
+python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 php -m 2>/dev/null | grep -q apcu || missing+=(php-cli php-apcu)
 if [ "${#missing[@]}" -gt 0 ]; then
   apt-get update -qq

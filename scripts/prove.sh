@@ -36,6 +36,7 @@ go_recipe() {
 }
 
 scripts/install-test-tools.sh
+scripts/install-interop.sh
 part deny deny
 for block in 0 1 2 3 4 5 6 7 8 9; do
   part "seeds-$block" seeds $((block * 100000))

@@ -7,6 +7,7 @@ say() { printf '\n== %s\n' "$*"; }
 
 say "tools"
 scripts/install-test-tools.sh
+scripts/install-interop.sh
 
 say "format"
 cargo fmt --all --check

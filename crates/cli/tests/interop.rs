@@ -44,7 +44,9 @@ async fn gets_every_token(command: impl Fn() -> Command) {
 
 fn python(client: &str) -> Command {
     let mut command = Command::new(installed("python/bin/python"));
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../interop/python/oauth_clients.py")).arg(client);
+    command
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../interop/python/oauth_clients.py"))
+        .arg(client);
     command
 }
 

@@ -15,6 +15,7 @@ use tokenward_providers::{Answer, Method, Request};
 
 use crate::config::{ConfigError, EgressConfig};
 use crate::material::Material;
+use crate::reach::{Reach, Resolver};
 
 /// The way to the platforms.
 #[derive(Clone, Debug)]
@@ -44,8 +45,12 @@ impl Egress {
     /// # Errors
     /// The certificate file cannot be used.
     pub fn new(config: &EgressConfig) -> Result<Egress, ConfigError> {
+        let proxy_host = config.proxy.as_deref().and_then(|proxy| reqwest::Url::parse(proxy).ok());
+        let proxy_host = proxy_host.and_then(|proxy| Some(proxy.host_str()?.to_owned()));
+        let reach = Reach { allow_private: config.allow_private };
         let mut builder = reqwest::Client::builder()
             .no_proxy()
+            .dns_resolver(Resolver::new(reach, proxy_host))
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)

@@ -15,6 +15,7 @@ mod http;
 mod keeper;
 mod material;
 pub mod process;
+mod reach;
 mod serve;
 mod telemetry;
 mod try_out;

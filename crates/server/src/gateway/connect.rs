@@ -14,8 +14,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
 use super::body::CallBody;
-use super::reach::{Reach, Unreachable};
 use crate::config::{ConfigError, EgressConfig};
+use crate::reach::{Reach, Unreachable};
 
 /// The way out for the gateway: what `[egress]` says, as a maker of connections.
 #[derive(Clone)]

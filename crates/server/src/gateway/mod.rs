@@ -10,7 +10,6 @@ mod connect;
 mod headers;
 mod inspect;
 mod origin;
-mod reach;
 mod target;
 
 use std::collections::HashMap;

@@ -6,6 +6,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
 /// How names are turned into addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
@@ -48,6 +50,34 @@ impl Reach {
             (true, Some(inside)) => Err(Unreachable::Private(host.to_owned(), inside.ip())),
             (true, None) => Err(Unreachable::Nowhere(host.to_owned())),
         }
+    }
+}
+
+/// The same for fetches.
+#[derive(Clone, Debug)]
+pub struct Resolver {
+    reach: Reach,
+    /// The proxy's host: the operator wrote it, and it may stand wherever it stands.
+    proxy: Option<String>,
+}
+
+impl Resolver {
+    /// Resolves as `reach` says, and `proxy` in any case.
+    #[must_use]
+    pub fn new(reach: Reach, proxy: Option<String>) -> Resolver {
+        Resolver { reach, proxy }
+    }
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let is_proxy = self.proxy.as_deref().is_some_and(|proxy| proxy.eq_ignore_ascii_case(name.as_str()));
+        let reach = if is_proxy { Reach { allow_private: true } } else { self.reach };
+        Box::pin(async move {
+            // The port is put in by the caller.
+            let found = reach.resolve(name.as_str(), 0).await?;
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
     }
 }
 

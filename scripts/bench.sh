@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 
 missing=()
 command -v nginx >/dev/null || missing+=(nginx-light)
+[ -e /usr/lib/nginx/modules/ngx_http_lua_module.so ] || missing+=(libnginx-mod-http-lua)
 command -v taskset >/dev/null || missing+=(util-linux)
 if [ "${#missing[@]}" -gt 0 ]; then
   apt-get update -qq
@@ -13,3 +14,4 @@ fi
 
 cargo build --quiet --profile dist -p tokenward-cli
 cargo bench --quiet --profile dist -p tokenward-server --bench token_read
+cargo bench --quiet --profile dist -p tokenward-server --bench gateway

@@ -25,7 +25,8 @@ fn check_with_name(lab: &Lab, name: &str, egress: &str) -> Output {
 async fn a_name_that_leads_into_the_private_network_is_not_followed() {
     let lab = Lab::new(documented()).await;
     let output = tokio::task::block_in_place(|| check_with_name(&lab, "platform.example", ""));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("private network") && said.contains("egress.allow_private"), "{said}");
     assert_eq!(lab.issued(), 0);
@@ -36,6 +37,7 @@ async fn a_private_name_is_followed_where_the_operator_allows_it() {
     let lab = Lab::new(documented()).await;
     let allowed = "[egress]\nallow_private = true\n";
     let output = tokio::task::block_in_place(|| check_with_name(&lab, "platform.example", allowed));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("works"), "{said}");
 }

@@ -1,4 +1,5 @@
-//! The two servers that are compared.
+//! The servers that are compared.
+#![allow(dead_code, reason = "each benchmark needs some of them")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,15 +8,22 @@ use std::process::{Child, Command, Stdio};
 
 const KEY: &str = "bench-key-0123456789abcdef";
 const SECRET: &str = "bench-secret";
+/// A token as long as WeChat's, for those who have it in their configuration.
+const TOKEN: &str = "90_bench-token-bench-token-bench-token-bench-token-bench-token-bench-token-bench-token-bench-token-bench-token-bench-token-bench-token-bench-token-bench";
+const PROXY: &str = "proxy_http_version 1.1; proxy_set_header Connection ''; proxy_set_header Authorization '';\n\
+                     proxy_pass http://platform;";
+const LUA_MODULES: &str =
+    "load_module modules/ndk_http_module.so; load_module modules/ngx_http_lua_module.so;";
 
 /// The real binary with one credential of the emulator.
 pub struct Tokenward {
     server: Child,
     emulator: Child,
+    platform: String,
     address: SocketAddr,
 }
 
-/// nginx that answers the same bytes after a check of the header.
+/// nginx in one of its parts.
 pub struct Nginx {
     master: Child,
     address: SocketAddr,
@@ -68,6 +76,32 @@ fn get(address: SocketAddr, request: &[u8]) -> String {
     answer
 }
 
+fn start_server(config: &Path, platform: &str) -> (Child, SocketAddr) {
+    let folder = config.parent().unwrap();
+    let data_dir = config.file_stem().unwrap().to_str().unwrap();
+    let text = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{data_dir}-data\"\n
+         [clients.bench]\nkey = {{ inline = \"{KEY}\" }}\ncredentials = [\"shop\"]\n\
+         [credentials.shop]\nplatform = \"wechat\"\ntoken_api = \"classic\"\napp_id = \"wx1\"\n\
+         app_secret = {{ inline = \"{SECRET}\" }}\nbase_url = \"{platform}\"\n"
+    );
+    std::fs::create_dir_all(folder).unwrap();
+    std::fs::write(config, text).unwrap();
+    let mut server =
+        on_core_0(&binary()).args(["serve", "-c"]).arg(config).stderr(Stdio::piped()).spawn().unwrap();
+    let line = first_line_with(&mut server, "listening address=");
+    let address = line.rsplit("address=").next().unwrap().trim().parse().unwrap();
+    (server, address)
+}
+
+fn request(address: SocketAddr, path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {KEY}\r\n\r\n").into_bytes()
+}
+
+fn with_wrong_key(request: &[u8]) -> Vec<u8> {
+    String::from_utf8(request.to_vec()).unwrap().replace(KEY, "wrong").into_bytes()
+}
+
 impl Tokenward {
     pub fn start(folder: &Path) -> Tokenward {
         let mut emulator = Command::new(binary())
@@ -75,96 +109,158 @@ impl Tokenward {
                 "emulate",
                 "--listen",
                 "127.0.0.1:0",
-                "--app",
-                &format!("wx1:{SECRET}"),
                 "--token-ttl",
                 "2h",
+                "--app",
+                &format!("wx1:{SECRET}"),
             ])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary is there: cargo build --profile dist -p tokenward-cli");
         let platform = first_line_with(&mut emulator, "http://");
-        let platform = platform.split_whitespace().last().unwrap();
-        let config = folder.join("tokenward.toml");
-        let text = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"data\"\n
-             [clients.bench]\nkey = {{ inline = \"{KEY}\" }}\ncredentials = [\"shop\"]\n\
-             [credentials.shop]\nplatform = \"wechat\"\ntoken_api = \"classic\"\napp_id = \"wx1\"\n\
-             app_secret = {{ inline = \"{SECRET}\" }}\nbase_url = \"{platform}\"\n"
-        );
-        std::fs::write(&config, text).unwrap();
-        let mut server =
-            on_core_0(&binary()).args(["serve", "-c"]).arg(config).stderr(Stdio::piped()).spawn().unwrap();
-        let line = first_line_with(&mut server, "listening address=");
-        let address = line.rsplit("address=").next().unwrap().trim().parse().unwrap();
-        Tokenward { server, emulator, address }
+        let platform = platform.split_whitespace().last().unwrap().to_owned();
+        let (server, address) = start_server(&folder.join("tokenward.toml"), &platform);
+        Tokenward { server, emulator, platform, address }
+    }
+
+    /// The same, with calls and fetches going to an upstream.
+    pub fn calling(mut self, folder: &Path, upstream: SocketAddr) -> Tokenward {
+        end(&mut self.server);
+        (self.server, self.address) =
+            start_server(&folder.join("calling.toml"), &format!("http://{upstream}"));
+        let answer = get(self.address, &self.call("/v1/call/shop/cgi-bin/user/get"));
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("access_token=9"), "{answer}");
+        self
     }
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the emulator is.
+    pub fn platform(&self) -> &str {
+        &self.platform
     }
 
     pub fn pid(&self) -> u32 {
         self.server.id()
     }
 
-    pub fn request(&self) -> Vec<u8> {
-        format!(
-            "GET /v1/credentials/shop/token HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {KEY}\r\n\r\n",
-            self.address
-        )
-        .into_bytes()
+    pub fn call(&self, path: &str) -> Vec<u8> {
+        request(self.address, path)
+    }
+
+    pub fn token_read(&self) -> Vec<u8> {
+        self.call("/v1/credentials/shop/token")
     }
 
     /// The body that nginx is to answer with.
     pub fn sample(&self) -> String {
-        let answer = get(self.address, &self.request());
+        let answer = get(self.address, &self.token_read());
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        let wrong = String::from_utf8(self.request()).unwrap().replace(KEY, "wrong");
-        assert!(get(self.address, wrong.as_bytes()).starts_with("HTTP/1.1 401"));
+        assert!(get(self.address, &with_wrong_key(&self.token_read())).starts_with("HTTP/1.1 401"));
         answer.split("\r\n\r\n").nth(1).unwrap().to_owned()
     }
 }
 
 impl Nginx {
-    pub fn start(folder: &Path, body: &str) -> Nginx {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    /// Answers every request that has the key with the same body.
+    pub fn answering(folder: &Path, body: &str) -> Nginx {
         let body = body.replace('\\', "\\\\").replace('\'', "\\'");
-        let config = folder.join("nginx.conf");
-        let text = format!(
-            "worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log stderr crit;\n\
-             events {{ worker_connections 1024; }}\n\
-             http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 600;\n\
-             server {{ listen 127.0.0.1:{port};\n\
-             location / {{ default_type application/json;\n\
+        let location = format!(
+            "location / {{ default_type application/json;\n\
              if ($http_authorization != 'Bearer {KEY}') {{ return 401; }}\n\
              add_header Cache-Control 'private, max-age=3600'; add_header ETag 'W/\"1-1795176000\"';\n\
-             return 200 '{body}'; }} }} }}\n",
+             return 200 '{body}'; }}"
+        );
+        let nginx = Nginx::start(folder, "answering", 0, "", &location);
+        assert!(get(nginx.address, &with_wrong_key(&nginx.token_read())).starts_with("HTTP/1.1 401"));
+        nginx
+    }
+
+    /// Plays the platform: answers calls at once, and has the emulator issue tokens.
+    pub fn upstream(folder: &Path, platform: &str) -> Nginx {
+        let location = format!(
+            "location = /cgi-bin/token {{ proxy_pass {platform}; }}\n\
+             location / {{ default_type application/json;\n\
+             return 200 '{{\"total\":2,\"count\":2,\"query\":\"$args\",\"next_openid\":\"\"}}'; }}"
+        );
+        Nginx::start(folder, "upstream", 1, "", &location)
+    }
+
+    /// Adds a token that stands in its configuration.
+    pub fn proxy(folder: &Path, upstream: SocketAddr) -> Nginx {
+        let http = format!(
+            "upstream platform {{ server {upstream}; keepalive 64; keepalive_requests 1000000000; }}"
+        );
+        let location = format!(
+            "location / {{ if ($http_authorization != 'Bearer {KEY}') {{ return 401; }}\n\
+             set $args $args&access_token={TOKEN};\n{PROXY} }}"
+        );
+        Nginx::start(folder, "proxy", 0, &http, &location).adding_the_token()
+    }
+
+    /// Checks the key and reads the token from a shared dictionary, in lua.
+    pub fn lua_proxy(folder: &Path, upstream: SocketAddr) -> Nginx {
+        let http = format!(
+            "upstream platform {{ server {upstream}; keepalive 64; keepalive_requests 1000000000; }}\n\
+             lua_shared_dict keys 1m; lua_shared_dict tokens 1m;\n\
+             init_by_lua_block {{ ngx.shared.keys:set('Bearer {KEY}', 'shop'); ngx.shared.tokens:set('shop', '{TOKEN}') }}"
+        );
+        let location = format!(
+            "location / {{ access_by_lua_block {{\n\
+             local name = ngx.shared.keys:get(ngx.var.http_authorization or '')\n\
+             if not name then return ngx.exit(401) end\n\
+             local args = ngx.var.args\n\
+             local token = 'access_token=' .. ngx.shared.tokens:get(name)\n\
+             ngx.var.args = args and args ~= '' and (args .. '&' .. token) or token }}\n{PROXY} }}"
+        );
+        Nginx::start(folder, "lua", 0, &http, &location).adding_the_token()
+    }
+
+    fn adding_the_token(self) -> Nginx {
+        let call = self.call("/cgi-bin/user/get");
+        let answer = get(self.address, &call);
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(TOKEN), "{answer}");
+        assert!(get(self.address, &with_wrong_key(&call)).starts_with("HTTP/1.1 401"));
+        self
+    }
+
+    fn start(folder: &Path, name: &str, core: usize, http: &str, location: &str) -> Nginx {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = folder.join(format!("{name}.conf"));
+        let modules = if http.contains("lua_") { LUA_MODULES } else { "" };
+        let text = format!(
+            "{modules}\nworker_processes 1; daemon off; pid {folder}/{name}.pid; error_log stderr crit;\n\
+             events {{ worker_connections 1024; }}\n\
+             http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 600;\n{http}\n\
+             server {{ listen 127.0.0.1:{port};\n{location} }} }}\n",
             folder = folder.display(),
         );
         std::fs::write(&config, text).unwrap();
-        let master = on_core_0(Path::new("nginx")).arg("-c").arg(config).spawn().expect("nginx is installed");
+        let master = Command::new("taskset")
+            .args(["-c", &core.to_string(), "nginx", "-c"])
+            .arg(config)
+            .spawn()
+            .expect("nginx is installed");
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         while TcpStream::connect(address).is_err() {
             std::thread::yield_now();
         }
-        let nginx = Nginx { master, address };
-        let wrong = String::from_utf8(nginx.request()).unwrap().replace(KEY, "wrong");
-        assert!(get(address, wrong.as_bytes()).starts_with("HTTP/1.1 401"));
-        nginx
+        Nginx { master, address }
     }
 
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub fn request(&self) -> Vec<u8> {
-        format!(
-            "GET /v1/credentials/shop/token HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {KEY}\r\n\r\n",
-            self.address
-        )
-        .into_bytes()
+    pub fn call(&self, path: &str) -> Vec<u8> {
+        request(self.address, path)
+    }
+
+    pub fn token_read(&self) -> Vec<u8> {
+        self.call("/v1/credentials/shop/token")
     }
 
     /// The process that answers.

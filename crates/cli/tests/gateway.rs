@@ -249,3 +249,13 @@ async fn neither_secret_nor_token_is_logged() {
         assert!(!log.contains(hidden), "{hidden} in {log}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_with_the_app_secret_get_it_put_in() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&classic("5m"));
+    let cleared = call(&server, Method::POST, "shop/cgi-bin/clear_quota/v2").await;
+    assert_eq!(cleared.body["errcode"], 0, "{cleared:?}");
+    let stats = serde_json::to_value(lab.emulator.stats()).unwrap();
+    assert_eq!(stats["by_path"]["/cgi-bin/clear_quota/v2"]["requests"], 1, "{stats}");
+}

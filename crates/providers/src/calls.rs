@@ -23,6 +23,13 @@ pub enum PathRule {
         /// The parameter for its secret.
         secret: Option<&'static str>,
     },
+    /// A call whose body is the app's id and secret as JSON, and that only an operator should make.
+    SecretInBody {
+        /// The field for the app's id.
+        id: &'static str,
+        /// The field for its secret.
+        secret: &'static str,
+    },
     /// A call that carries somebody else's token, or none: nothing of it is touched.
     Untouched,
     /// It issues tokens: to let a client call it would break what everybody was told.
@@ -46,8 +53,8 @@ pub(crate) fn wechat(path: &str) -> PathRule {
         | "cgi-bin/stable_token"
         | "cgi-bin/component/api_component_token"
         | "cgi-bin/component/api_query_auth"
-        | "cgi-bin/component/api_authorizer_token"
-        | "cgi-bin/clear_quota/v2" => PathRule::Issues,
+        | "cgi-bin/component/api_authorizer_token" => PathRule::Issues,
+        "cgi-bin/clear_quota/v2" => PathRule::SecretInBody { id: "appid", secret: "appsecret" },
         "cgi-bin/clear_quota" | "cgi-bin/openapi/quota/clear" | "openapi/quota/clear" => {
             PathRule::TokenByOperator
         }

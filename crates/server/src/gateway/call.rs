@@ -98,10 +98,10 @@ fn allowed(
     let rule = route.material.provider.path_rule(&decoded.to_ascii_lowercase());
     match rule {
         PathRule::Issues => {
-            let detail = format!("{path} issues tokens or takes the app secret: Tokenward alone calls it");
+            let detail = format!("{path} issues tokens: Tokenward alone calls it");
             return Err(ErrorCode::CallNotAllowed.problem(detail));
         }
-        PathRule::TokenByOperator => caller.check(Right::Admin)?,
+        PathRule::TokenByOperator | PathRule::SecretInBody { .. } => caller.check(Right::Admin)?,
         PathRule::Token | PathRule::Secret { .. } | PathRule::Untouched => {}
     }
     Ok(rule)
@@ -156,10 +156,10 @@ impl<'a> Prepared<'a> {
         let rules = &self.route.rules;
         let bodyless = hyper::body::Body::is_end_stream(&body);
         let copy = Copy::of_at_most(rules.replay_buffer, rules.max_body);
-        let first = if bodyless {
-            CallBody::whole(bytes::Bytes::new())
-        } else {
-            CallBody::Passing(body, Arc::clone(&copy))
+        let first = match self.own_body() {
+            Some(own) => CallBody::whole(own),
+            None if bodyless => CallBody::whole(bytes::Bytes::new()),
+            None => CallBody::Passing(body, Arc::clone(&copy)),
         };
         let mut response = self.send(held.as_ref(), first, bodyless, &copy).await?;
         let Some(held) = held else {
@@ -186,6 +186,14 @@ impl<'a> Prepared<'a> {
         let mut second = self.send(Some(&fresh), CallBody::whole(whole), bodyless, &copy).await?;
         decorate(&mut second, Some(fresh.generation), "true");
         Ok(second)
+    }
+
+    /// The body of calls that consist of the app's id and secret: whatever the client sent is not used.
+    fn own_body(&self) -> Option<bytes::Bytes> {
+        let PathRule::SecretInBody { id, secret } = self.rule else { return None };
+        let secrets = self.route.material.secrets();
+        let value = secrets.first().map(|secret| secret.expose()).unwrap_or_default();
+        Some(serde_json::json!({ id: self.provider().app_id(), secret: value }).to_string().into())
     }
 
     async fn complaint(&self, response: &mut Response<Relay>) -> Option<Answer> {
@@ -259,6 +267,10 @@ impl<'a> Prepared<'a> {
     ) -> Result<Request<CallBody>, Box<Problem>> {
         let mut headers = self.headers.clone();
         headers.insert(header::HOST, place.origin.host.clone());
+        if matches!(self.rule, PathRule::SecretInBody { .. }) {
+            headers.remove(header::CONTENT_LENGTH);
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
         let target = self.target_with(place, held, &mut headers)?;
         let uri = if place.origin.connector().wants_whole_url(&place.origin.authority) {
             if let Some(authorization) = place.origin.connector().proxy_authorization() {

@@ -133,6 +133,10 @@ pub fn form(pairs: &[(&str, &str)]) -> String {
 /// One value, percent-encoded.
 #[must_use]
 pub fn encode(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    if value.bytes().all(plain) {
+        return value.to_owned();
+    }
     utf8_percent_encode(value, UNRESERVED).to_string()
 }
 

@@ -124,6 +124,12 @@ impl Caller {
         }
     }
 
+    /// Whether the caller has rules of its own for calls.
+    #[must_use]
+    pub fn has_paths(&self) -> bool {
+        matches!(self, Caller::Client(client) if client.paths.is_some())
+    }
+
     /// Whether the caller's own rules allow a call; the path decoded, with its leading slash.
     #[must_use]
     pub fn may_call(&self, method: &http::Method, path: &str) -> bool {

@@ -21,7 +21,7 @@ use crate::driver::{Driver, Input};
 use crate::feed::Feed;
 use crate::fetch::Egress;
 use crate::gateway::Gateway;
-use crate::http::{Api, Listener};
+use crate::http::{Api, Listener, RequestIds};
 use crate::keeper::{Health, Job, Keeper, place};
 use crate::material::Material;
 use crate::telemetry::{Seen, Telemetry};
@@ -89,9 +89,16 @@ impl Server {
             health: Arc::clone(&health),
             driver: inputs_sender.clone(),
         };
-        let (store_health, draining) = (health, false.into());
-        let api =
-            Api { feed, clients, gateway, driver: inputs_sender, store: store_health, telemetry, draining };
+        let api = Api {
+            feed,
+            clients,
+            gateway,
+            driver: inputs_sender,
+            store: health,
+            telemetry,
+            request_ids: RequestIds::new(),
+            draining: false.into(),
+        };
         let api = Arc::new(api);
         let stop = watch::channel(false);
         Ok(Server { listeners, address, api, driver, inputs, keeper, jobs, store, stop, _data_dir: data_dir })

@@ -83,6 +83,12 @@ impl CallRules {
         CallRules { allow, deny, max_body, replay_buffer, timeout }
     }
 
+    /// Whether there is anything to look up.
+    #[must_use]
+    pub fn has_patterns(&self) -> bool {
+        !self.allow.is_empty() || !self.deny.is_empty()
+    }
+
     /// Whether the credential's own rules allow a call.
     #[must_use]
     pub fn allows(&self, method: &Method, path: &str) -> bool {

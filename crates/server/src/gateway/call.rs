@@ -1,13 +1,16 @@
 //! One call: checked, sent with the token, and once more if the token was refused.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use tokenward_api::{ErrorCode, Problem};
 use tokenward_core::secret::Secret;
+use tokenward_core::view::{Offer, Reading};
 use tokenward_providers::{Answer, PathRule, Placement, Provider, encode};
 
 use super::body::{CallBody, Copy};
@@ -17,19 +20,10 @@ use super::origin::{Relay, SendError};
 use super::target::Target;
 use super::{Gateway, Place, Route};
 use crate::clients::Caller;
+use crate::clock;
 use crate::config::Right;
 use crate::feed::Entry;
 use crate::http::{Api, Refusal};
-
-/// What a client wants called.
-pub struct Call {
-    /// The credential's name.
-    pub name: String,
-    /// Path and query after it.
-    pub target: String,
-    /// Method, headers and body.
-    pub request: Request<Incoming>,
-}
 
 /// The token that a call is made with.
 struct Held {
@@ -50,18 +44,27 @@ struct Prepared<'a> {
 ///
 /// # Errors
 /// It was not made, or no answer came.
-pub async fn call(api: &Api, caller: &Caller, call: Call) -> Result<Response<Relay>, Refusal> {
-    let entry = caller.permit(&api.feed, &call.name, Right::Call)?.entry();
-    let route = api.gateway.route(entry)?;
-    if call.request.uri().authority().is_some() {
+///
+/// `start` is what stands in the path before the credential's name.
+pub async fn call(
+    api: &Api,
+    caller: &Caller,
+    request: Request<Incoming>,
+    start: &str,
+) -> Result<Response<Relay>, Refusal> {
+    let (parts, body) = request.into_parts();
+    if parts.uri.authority().is_some() {
         return Err(malformed("the request names a host: send only the path").into());
     }
-    let target = Target::parse(&call.target).map_err(|bad| malformed(&bad.to_string()))?;
-    let (parts, body) = call.request.into_parts();
+    let rest = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let rest = rest.strip_prefix(start).unwrap_or_default();
+    let (name, target) = rest.split_once('/').unwrap_or((rest, ""));
+    let entry = caller.permit(&api.feed, name, Right::Call)?.entry();
+    let route = api.gateway.route(entry)?;
+    let target = Target::parse(target).map_err(|bad| malformed(&bad.to_string()))?;
     let rule = allowed(caller, route, &parts.method, &target)?;
-    let mut headers = parts.headers;
-    check_length(&headers, &route.rules)?;
-    headers::strip_request(&mut headers, true);
+    check_length(&parts.headers, &route.rules)?;
+    let headers = headers::of_request(&parts.headers);
     let prepared = Prepared { route, target, rule, method: parts.method, headers };
     let held = prepared.hold(api, entry).await?;
     crate::feed::Counts::add(&entry.counts.calls);
@@ -86,19 +89,26 @@ fn allowed(
     target: &Target<'_>,
 ) -> Result<PathRule, Box<Problem>> {
     let decoded = percent_decode_str(target.path).decode_utf8_lossy();
-    let path = format!("/{decoded}");
-    if !route.rules.allows(method, &path) {
-        let detail = format!("the rules of {} do not allow {method} {path}", route.material.name);
-        return Err(ErrorCode::CallNotAllowed.problem(detail));
+    if route.rules.has_patterns() || caller.has_paths() {
+        let path = format!("/{decoded}");
+        if !route.rules.allows(method, &path) {
+            let detail = format!("the rules of {} do not allow {method} {path}", route.material.name);
+            return Err(ErrorCode::CallNotAllowed.problem(detail));
+        }
+        if !caller.may_call(method, &path) {
+            let detail = format!("the `paths` of this client do not allow {method} {path}");
+            return Err(ErrorCode::CallNotAllowed.problem(detail));
+        }
     }
-    if !caller.may_call(method, &path) {
-        let detail = format!("the `paths` of this client do not allow {method} {path}");
-        return Err(ErrorCode::CallNotAllowed.problem(detail));
-    }
-    let rule = route.material.provider.path_rule(&decoded.to_ascii_lowercase());
+    let lower = if decoded.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(decoded.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(decoded.as_ref())
+    };
+    let rule = route.material.provider.path_rule(&lower);
     match rule {
         PathRule::Issues => {
-            let detail = format!("{path} issues tokens: Tokenward alone calls it");
+            let detail = format!("/{decoded} issues tokens: Tokenward alone calls it");
             return Err(ErrorCode::CallNotAllowed.problem(detail));
         }
         PathRule::TokenByOperator | PathRule::SecretInBody { .. } => caller.check(Right::Admin)?,
@@ -141,9 +151,12 @@ impl<'a> Prepared<'a> {
         if !self.needs_token() {
             return Ok(None);
         }
-        let view = crate::http::wait_for_usable(api, entry).await?;
-        let offer = view.0.offer.as_ref();
-        Ok(offer.map(|offer| Held { token: offer.token.clone(), generation: offer.generation }))
+        let held = |offer: &Offer| Held { token: offer.token.clone(), generation: offer.generation };
+        if let Reading::Token(offer, _) = entry.view().read(clock::boot()) {
+            return Ok(Some(held(offer)));
+        }
+        let (view, _) = crate::http::wait_for_usable(api, entry).await?;
+        Ok(view.offer.as_ref().map(held))
     }
 
     async fn make(

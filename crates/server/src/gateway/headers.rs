@@ -2,20 +2,21 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-/// Headers that belong to one connection (RFC 9110 §7.6.1), in lower case.
-const HOP_BY_HOP: [&str; 9] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
+/// Headers that belong to one connection (RFC 9110 §7.6.1).
+const HOP_BY_HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
 ];
-/// What a client sends for us alone.
-const OURS: [HeaderName; 4] = [header::AUTHORIZATION, header::COOKIE, header::HOST, header::EXPECT];
+/// What a client sends for us alone. A compressed complaint could not be read.
+const OURS: [HeaderName; 5] =
+    [header::AUTHORIZATION, header::COOKIE, header::HOST, header::EXPECT, header::ACCEPT_ENCODING];
 /// The prefix of our own headers.
 const PREFIX: &str = "tokenward-";
 
@@ -28,46 +29,42 @@ pub const ORIGIN: HeaderName = HeaderName::from_static("tokenward-origin");
 /// What the logs call this request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("tokenward-request-id");
 
-/// Takes out of a client's headers what must not reach the platform.
-pub fn strip_request(headers: &mut HeaderMap, inspected: bool) {
-    strip_hops(headers);
-    for name in OURS {
-        headers.remove(name);
+/// A client's headers as the platform may see them.
+#[must_use]
+pub fn of_request(headers: &HeaderMap) -> HeaderMap {
+    let named = named_by_connection(headers);
+    let mut passing = HeaderMap::with_capacity(headers.len() + 2);
+    for (name, value) in headers {
+        if !OURS.contains(name) && !stays(name, &named) {
+            passing.append(name.clone(), value.clone());
+        }
     }
-    if inspected {
-        // A compressed complaint could not be read.
-        headers.remove(header::ACCEPT_ENCODING);
-    }
+    passing
 }
 
 /// Takes out of a platform's headers what belongs to the connection.
 pub fn strip_response(headers: &mut HeaderMap) {
-    strip_hops(headers);
+    let named = named_by_connection(headers);
+    let staying: Vec<HeaderName> = headers.keys().filter(|name| stays(name, &named)).cloned().collect();
+    for name in staying {
+        headers.remove(name);
+    }
 }
 
-fn strip_hops(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
+fn stays(name: &HeaderName, named: &[HeaderName]) -> bool {
+    HOP_BY_HOP.contains(name) || named.contains(name) || name.as_str().starts_with(PREFIX)
+}
+
+/// What `Connection` names beside the usual words. Nobody names away what tells where the body ends.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values
         .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        // A client must not name away what tells where the body ends.
+        .map(str::trim)
+        .filter(|name| !name.eq_ignore_ascii_case("keep-alive") && !name.eq_ignore_ascii_case("close"))
+        .filter_map(|name| HeaderName::try_from(name).ok())
         .filter(|name| name != header::CONTENT_LENGTH)
-        .collect();
-    for name in named {
-        headers.remove(name);
-    }
-    for name in HOP_BY_HOP {
-        headers.remove(name);
-    }
-    if headers.keys().any(|name| name.as_str().starts_with(PREFIX)) {
-        let ours: Vec<HeaderName> =
-            headers.keys().filter(|name| name.as_str().starts_with(PREFIX)).cloned().collect();
-        for name in ours {
-            headers.remove(name);
-        }
-    }
+        .collect()
 }
 
 /// A header that is not shown in `Debug`.
@@ -91,7 +88,7 @@ mod tests {
 
     #[test]
     fn what_is_meant_for_us_does_not_go_through() {
-        let mut headers = map(&[
+        let headers = map(&[
             ("authorization", "Bearer key"),
             ("cookie", "a=b"),
             ("host", "tokenward"),
@@ -104,8 +101,8 @@ mod tests {
             ("content-type", "text/plain"),
             ("x-own", "2"),
         ]);
-        strip_request(&mut headers, true);
-        let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        let passing = of_request(&headers);
+        let mut left: Vec<&str> = passing.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["content-length", "content-type", "x-own"]);
     }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-pub use call::{Call, call};
+pub use call::call;
 pub use headers::{ORIGIN, REQUEST_ID};
 pub use origin::Relay;
 

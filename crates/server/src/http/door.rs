@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use axum::Router;
-use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, header};
 use http_body_util::Either;
 use hyper::body::Incoming;
@@ -19,9 +18,8 @@ use super::answer::{Body, Refusal};
 use super::routes::{self, CallerOrNot};
 use super::{Api, token};
 use crate::clients::Caller;
-use crate::clock;
 use crate::config::Right;
-use crate::gateway::{self, Call};
+use crate::gateway;
 
 /// Which listener a request came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,16 +168,11 @@ impl Inner {
     }
 
     async fn call_platform(&self, request: Request<Incoming>) -> Response<Body> {
-        let request_id = format!("{:016x}", clock::entropy());
-        let answer = async {
-            let caller = self.caller(&request)?;
-            let target = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
-            let rest = target.strip_prefix(CALL_START).unwrap_or_default();
-            let (name, target) = rest.split_once('/').unwrap_or((rest, ""));
-            let call = Call { name: name.to_owned(), target: target.to_owned(), request };
-            gateway::call(&self.api, &caller, call).await
+        let answer = match self.caller(&request) {
+            Ok(caller) => gateway::call(&self.api, &caller, request, CALL_START).await,
+            Err(refusal) => Err(refusal),
         };
-        let mut response = match answer.await {
+        let mut response = match answer {
             Ok(response) => response.map(|body| Either::Right(Either::Right(body))),
             Err(refusal) => {
                 let mut response = refusal.into_response();
@@ -187,8 +180,7 @@ impl Inner {
                 response
             }
         };
-        let value = HeaderValue::try_from(request_id).expect("hexadecimal digits make a header value");
-        response.headers_mut().insert(gateway::REQUEST_ID, value);
+        response.headers_mut().insert(gateway::REQUEST_ID, self.api.request_ids.next());
         response
     }
 

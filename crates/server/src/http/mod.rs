@@ -9,6 +9,7 @@ mod oauth;
 mod openapi;
 mod refresh;
 mod report;
+mod request_id;
 mod routes;
 mod status;
 mod token;
@@ -28,6 +29,7 @@ use crate::telemetry::Telemetry;
 pub use answer::Refusal;
 pub use listen::{Entrance, Listener, serve};
 pub use report::report_refused;
+pub use request_id::RequestIds;
 pub use status::how_often;
 pub use token::wait_for_usable;
 
@@ -46,6 +48,8 @@ pub struct Api {
     pub store: Arc<Health>,
     /// Logs and metrics.
     pub telemetry: Arc<Telemetry>,
+    /// Names for requests.
+    pub request_ids: RequestIds,
     /// Set when the server is shutting down.
     pub draining: AtomicBool,
 }

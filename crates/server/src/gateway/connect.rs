@@ -1,10 +1,16 @@
 //! Connections to platforms: address rules, the proxy, TLS, one HTTP/1.1 handshake.
 
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use base64::Engine as _;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
@@ -32,6 +38,56 @@ struct Proxy {
     port: u16,
     /// `Proxy-Authorization`, ready to send.
     authorization: Option<String>,
+}
+
+/// A connection to a platform. It moves only while it is polled: whoever uses it polls it in his own task, so that
+/// what comes in on one side goes out on the other without a change of threads.
+pub struct Line {
+    sender: SendRequest<CallBody>,
+    connection: Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>,
+    ended: bool,
+}
+
+impl Line {
+    /// Lets the connection do what it can do now.
+    pub fn advance(&mut self, context: &mut Context<'_>) {
+        if !self.ended && self.connection.as_mut().poll(context).is_ready() {
+            self.ended = true;
+        }
+    }
+
+    /// Whether it can carry another request.
+    pub async fn is_ready(&mut self) -> bool {
+        poll_fn(|context| {
+            self.advance(context);
+            Poll::Ready(!self.ended && matches!(self.sender.poll_ready(context), Poll::Ready(Ok(()))))
+        })
+        .await
+    }
+
+    /// Whether it has come to its end.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.ended || self.sender.is_closed()
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    ///
+    /// # Errors
+    /// None came; the request is given back if nothing of it was sent.
+    pub async fn send(
+        &mut self,
+        request: Request<CallBody>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<CallBody>>> {
+        let mut answer = Box::pin(self.sender.try_send_request(request));
+        poll_fn(|context| {
+            if !self.ended && self.connection.as_mut().poll(context).is_ready() {
+                self.ended = true;
+            }
+            answer.as_mut().poll(context)
+        })
+        .await
+    }
 }
 
 /// Whom a connection is for.
@@ -69,6 +125,9 @@ pub enum ConnectError {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What is read at once, and the largest head of an answer: large enough to be fast, small enough that a thousand
+/// streams fit into memory.
+const BUFFER: usize = 64 * 1024;
 const LONGEST_PROXY_ANSWER: usize = 8 * 1024;
 
 impl Connector {
@@ -99,7 +158,7 @@ impl Connector {
     ///
     /// # Errors
     /// There is none, and nothing was sent.
-    pub async fn open(&self, authority: &Authority) -> Result<SendRequest<CallBody>, ConnectError> {
+    pub async fn open(&self, authority: &Authority) -> Result<Line, ConnectError> {
         let place = authority.to_string();
         let opening = async {
             let tcp = self.reach(authority, &place).await?;
@@ -203,15 +262,11 @@ impl Proxy {
 async fn shake_hands(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     place: &str,
-) -> Result<SendRequest<CallBody>, ConnectError> {
-    let shaken = http1::Builder::new().writev(false).handshake(TokioIo::new(stream)).await;
+) -> Result<Line, ConnectError> {
+    let shaken =
+        http1::Builder::new().writev(false).max_buf_size(BUFFER).handshake(TokioIo::new(stream)).await;
     let (sender, connection) = shaken.map_err(|error| ConnectError::Http(place.to_owned(), error))?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection to a platform ended badly");
-        }
-    });
-    Ok(sender)
+    Ok(Line { sender, connection: Box::pin(connection), ended: false })
 }
 
 fn tls_config(egress: &EgressConfig) -> Result<rustls::ClientConfig, ConfigError> {

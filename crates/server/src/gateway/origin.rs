@@ -10,11 +10,10 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::client::conn::http1::SendRequest;
 use tokenward_core::time::{Boot, Span};
 
 use super::body::CallBody;
-use super::connect::{Authority, ConnectError, Connector};
+use super::connect::{Authority, ConnectError, Connector, Line};
 use crate::clock;
 
 /// A scheme, host and port, and the connections to it.
@@ -28,7 +27,7 @@ pub struct Origin {
 }
 
 struct Idle {
-    sender: SendRequest<CallBody>,
+    line: Line,
     since: Boot,
 }
 
@@ -53,7 +52,7 @@ pub struct Relay {
     /// How reading it ended, if badly.
     broken: Option<hyper::Error>,
     body: Incoming,
-    home: Option<(SendRequest<CallBody>, Arc<Origin>)>,
+    line: Option<(Line, Arc<Origin>)>,
 }
 
 /// Longer than this, and the platform may be closing it just now.
@@ -85,13 +84,13 @@ impl Origin {
         again: Option<&(dyn Fn() -> Request<CallBody> + Sync)>,
     ) -> Result<Response<Relay>, SendError> {
         loop {
-            let (mut sender, fresh) = match self.take_idle().await {
-                Some(sender) => (sender, false),
+            let (mut line, fresh) = match self.take_idle().await {
+                Some(line) => (line, false),
                 None => (self.connector.open(&self.authority).await?, true),
             };
             let Some(request) = waiting.take() else { return Err(SendError::Taken) };
-            let mut error = match sender.try_send_request(request).await {
-                Ok(response) => return Ok(response.map(|body| Relay::new(body, sender, self))),
+            let mut error = match line.send(request).await {
+                Ok(response) => return Ok(response.map(|body| Relay::new(body, line, self))),
                 Err(error) => error,
             };
             *waiting = Some(match (error.take_message(), again) {
@@ -103,25 +102,25 @@ impl Origin {
         }
     }
 
-    async fn take_idle(&self) -> Option<SendRequest<CallBody>> {
+    async fn take_idle(&self) -> Option<Line> {
         let oldest = clock::boot() - LONGEST_IDLE;
         loop {
-            let Idle { mut sender, since } = self.lock().pop()?;
+            let Idle { mut line, since } = self.lock().pop()?;
             if since < oldest {
                 // The ones below it have waited longer still.
                 self.lock().clear();
                 return None;
             }
-            if sender.ready().await.is_ok() {
-                return Some(sender);
+            if line.is_ready().await {
+                return Some(line);
             }
         }
     }
 
-    fn put_idle(&self, sender: SendRequest<CallBody>) {
+    fn put_idle(&self, line: Line) {
         let mut idle = self.lock();
-        if !sender.is_closed() && idle.len() < MOST_IDLE {
-            idle.push(Idle { sender, since: clock::boot() });
+        if !line.is_closed() && idle.len() < MOST_IDLE {
+            idle.push(Idle { line, since: clock::boot() });
         }
     }
 
@@ -131,8 +130,8 @@ impl Origin {
 }
 
 impl Relay {
-    fn new(body: Incoming, sender: SendRequest<CallBody>, origin: &Arc<Origin>) -> Relay {
-        let mut relay = Relay { first: None, broken: None, body, home: Some((sender, Arc::clone(origin))) };
+    fn new(body: Incoming, line: Line, origin: &Arc<Origin>) -> Relay {
+        let mut relay = Relay { first: None, broken: None, body, line: Some((line, Arc::clone(origin))) };
         relay.go_home_at_end();
         relay
     }
@@ -150,9 +149,9 @@ impl Relay {
 
     fn go_home_at_end(&mut self) {
         if self.body.is_end_stream()
-            && let Some((sender, origin)) = self.home.take()
+            && let Some((line, origin)) = self.line.take()
         {
-            origin.put_idle(sender);
+            origin.put_idle(line);
         }
     }
 }
@@ -169,16 +168,19 @@ impl Body for Relay {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
         if let Some(error) = self.broken.take() {
-            self.home = None;
+            self.line = None;
             return Poll::Ready(Some(Err(error)));
+        }
+        if let Some((line, _)) = &mut self.line {
+            line.advance(context);
         }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         match &frame {
             Some(Ok(_)) => self.go_home_at_end(),
-            Some(Err(_)) => self.home = None,
+            Some(Err(_)) => self.line = None,
             None => {
-                if let Some((sender, origin)) = self.home.take() {
-                    origin.put_idle(sender);
+                if let Some((line, origin)) = self.line.take() {
+                    origin.put_idle(line);
                 }
             }
         }

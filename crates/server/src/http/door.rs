@@ -69,6 +69,7 @@ struct Inner {
 }
 
 /// An answer that is there, or one that is being waited for. The first costs no allocation.
+#[expect(clippy::large_enum_variant, reason = "a box would cost the hot route its allocation")]
 pub enum Answering {
     /// Taken when it is first asked for.
     There(Option<Response<Body>>),

@@ -138,12 +138,12 @@ async fn converse(
     mut stop: watch::Receiver<bool>,
 ) {
     let activity = door.activity();
+    // `pipeline_flush` would be faster for pipelined requests, and holds whole bodies in memory for slow readers.
     // hyper's own timer for request heads costs a clock reading and a timer for each request; looking at the
     // connection now and then does the same for nothing.
     let connection = http1::Builder::new()
         .max_buf_size(LARGEST_HEAD)
         .writev(false)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), door);
     let mut connection = std::pin::pin!(connection);
     let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK, LOOK);

@@ -145,3 +145,17 @@ pub fn encode(value: &str) -> String {
 pub fn join(base_url: &str, path: &str) -> String {
     format!("{}/{}", base_url.trim_end_matches('/'), path.trim_start_matches('/'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_requests_nor_answers_show_what_they_carry() {
+        let request =
+            Request::post("https://x/?secret=hunter2".to_owned(), "text/plain", "hunter2".to_owned());
+        let answer = Answer { status: 200, headers: Vec::new(), body: b"hunter2".to_vec() };
+        let shown = format!("{request:?} {answer:?}");
+        assert!(!shown.contains("hunter2") && !shown.contains("104, 117"), "{shown}");
+    }
+}

@@ -158,3 +158,22 @@ impl Entry {
         self.changed.notified()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rendered_answer_does_not_show_its_token() {
+        let rendered = Rendered {
+            view: Arc::new(View::pending()),
+            expires_in: 1,
+            expires_at: 2,
+            body: Bytes::from_static(b"hunter2"),
+            etag: HeaderValue::from_static("x"),
+            cache_control: HeaderValue::from_static("x"),
+        };
+        let shown = format!("{rendered:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}

@@ -27,7 +27,7 @@ impl Show {
             "Tokenward demo: one server, four credentials, tokens that live 8 seconds".bold()
         );
         anstream::println!("  server    {url}\n  platforms {platform} (emulated on this machine)\n");
-        anstream::println!("Paste into another terminal:");
+        anstream::println!("Ctrl-C ends it. Paste into another terminal:");
         anstream::println!("  curl -H 'Authorization: Bearer {key}' {url}/v1/credentials/{shop}/token");
         anstream::println!("  curl -H 'Authorization: Bearer {key}' {url}/v1/credentials");
         anstream::println!(

@@ -38,6 +38,9 @@ pub struct CredentialStatus {
     /// Foreign refreshes: our token died long before its end without our doing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub foreign_refreshes: Option<ForeignRefreshes>,
+    /// Refusals that persisted after refresh and replay, and that the facade did not pass on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusals_kept_back: Option<RefusalsKeptBack>,
     /// Fetches today.
     pub budget: Budget,
     /// How often the token was handed out since the server was started.
@@ -81,6 +84,19 @@ pub struct ForeignRefreshes {
     /// When it was last seen.
     pub last_at: String,
     /// One sentence for people.
+    pub detail: String,
+    /// What a person can do.
+    pub next_step: String,
+}
+
+/// The platform refused the token of a call even after a refresh.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+pub struct RefusalsKeptBack {
+    /// How often since the server was started.
+    pub count: u64,
+    /// The last time.
+    pub last_at: String,
+    /// One sentence for people, with the platform's code and message of the last time.
     pub detail: String,
     /// What a person can do.
     pub next_step: String,

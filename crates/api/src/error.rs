@@ -104,6 +104,9 @@ error_codes! {
     /// The rules do not allow this call.
     CallNotAllowed = "call_not_allowed", 403, "This call is not allowed",
         "Use another path, or change `paths` of the client or [credentials.NAME.gateway] in the configuration.";
+    /// The platform refuses the token even after a refresh.
+    TokenRefused = "token_refused", 502, "The platform refuses the token even after a refresh",
+        "Run `tokenward status NAME`: look for somebody else who fetches tokens for this app, and for a frozen app.";
     /// The platform cannot be reached.
     Unreachable = "platform_unreachable", 502, "The platform cannot be reached",
         "Check the network, [egress] and `base_url`; nothing was sent, so the call can be made again.";

@@ -9,6 +9,8 @@ mod token;
 
 pub mod path;
 
-pub use credential::{Budget, CredentialList, CredentialStatus, ForeignRefreshes, LastFailure};
+pub use credential::{
+    Budget, CredentialList, CredentialStatus, ForeignRefreshes, LastFailure, RefusalsKeptBack,
+};
 pub use error::{ErrorCode, PlatformError, Problem};
 pub use token::{RefreshRequest, ReportRequest, Token};

@@ -141,13 +141,32 @@ fn bad_values_say_which_are_good() {
 
 #[test]
 fn what_a_later_version_brings_is_refused_rather_than_ignored() {
-    let facade = GOOD.to_owned() + "[facade.wechat]\nlisten = \"127.0.0.1:0\"\n";
-    let (code, said) = check(&facade);
+    let callback = GOOD.to_owned() + "[callback]\nlisten = \"127.0.0.1:0\"\n";
+    let (code, said) = check(&callback);
     assert_eq!(code, 2);
     assert!(
         said["errors"][0]["message"].as_str().unwrap().contains("not supported by this version"),
         "{said}"
     );
+}
+
+#[test]
+fn a_facade_is_checked_like_everything_else() {
+    let with = |lines: &str| GOOD.to_owned() + "[facade.wechat]\n" + lines;
+    for (lines, place, message) in [
+        ("hand_out = \"tokens\"\n", (14, 12), "`facade.wechat.hand_out` is \"tokens\""),
+        ("listen = \"0.0.0.0:0\"\n", (14, 10), "from other machines"),
+        ("tls = { cert = \"a.pem\" }\n", (14, 7), "`key` is missing"),
+        ("secret = true\n", (14, 1), "unknown key `secret` in [facade.wechat]"),
+    ] {
+        let (code, said) = check(&with(lines));
+        let error = &said["errors"][0];
+        let found = (error["line"].as_u64().unwrap(), error["column"].as_u64().unwrap());
+        assert_eq!((code, found), (2, place), "{lines}: {said}");
+        assert!(error["message"].as_str().unwrap().contains(message), "{error}");
+    }
+    let warned = warning(&with("accept_app_secret = true\n"));
+    assert!(warned.contains("whoever has an app secret"), "{warned}");
 }
 
 #[test]

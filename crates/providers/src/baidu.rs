@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 use tokenward_core::event::{Outcome, Verdict};
-use tokenward_core::failure::{Failure, FailureKind};
+use tokenward_core::failure::{Failure, FailureKind, Refusal};
 use tokenward_core::policy::Lead;
 use tokenward_core::secret::Secret;
 use tokenward_core::semantics::{FetchKind, IssueSemantics};
@@ -82,9 +82,12 @@ impl Provider for Baidu {
         None
     }
 
-    fn complaint(&self, answer: &Answer) -> bool {
-        let code = answer.json().and_then(|body| reading::loose_text(body.get("error_code")?));
-        matches!(code.as_deref(), Some("110" | "111"))
+    fn complaint(&self, answer: &Answer) -> Option<Refusal> {
+        let body = answer.json()?;
+        let code =
+            reading::loose_text(body.get("error_code")?).filter(|code| code == "110" || code == "111")?;
+        let message = body.get("error_msg").and_then(Value::as_str).unwrap_or_default();
+        Some(Refusal { code: code.into(), message: reading::clip(message) })
     }
 
     fn app_id(&self) -> &str {

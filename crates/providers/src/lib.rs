@@ -10,10 +10,12 @@ mod exchange;
 mod oauth2;
 mod reading;
 mod wechat;
+mod wechat_dialect;
 
 use core::fmt;
 
 use tokenward_core::event::Verdict;
+use tokenward_core::failure::Refusal;
 use tokenward_core::policy::Lead;
 use tokenward_core::secret::Secret;
 use tokenward_core::semantics::{FetchKind, IssueSemantics};
@@ -25,6 +27,7 @@ pub use exchange::{Answer, Method, Request, encode};
 pub use oauth2::{ClientAuth, OAuth2};
 pub use reading::Reading;
 pub use wechat::{TokenApi, WeChat};
+pub use wechat_dialect::Said;
 
 /// One credential's way of talking to its platform.
 pub trait Provider: fmt::Debug + Send + Sync {
@@ -53,8 +56,8 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// The platform's cheapest call that tells whether a token is alive, if it has one.
     fn probe_request(&self, base_url: &str, token: &Secret) -> Option<Request>;
 
-    /// Whether this answer to a call says that the call's token was refused.
-    fn complaint(&self, answer: &Answer) -> bool;
+    /// The platform's words, if this answer to a call says that the call's token was refused.
+    fn complaint(&self, answer: &Answer) -> Option<Refusal>;
 
     /// The app's id at the platform.
     fn app_id(&self) -> &str;

@@ -8,7 +8,7 @@ use core::fmt;
 use base64::Engine as _;
 use serde_json::Value;
 use tokenward_core::event::{Outcome, Verdict};
-use tokenward_core::failure::{Failure, FailureKind};
+use tokenward_core::failure::{Failure, FailureKind, Refusal};
 use tokenward_core::policy::Lead;
 use tokenward_core::secret::Secret;
 use tokenward_core::semantics::{FetchKind, IssueSemantics};
@@ -132,9 +132,12 @@ impl Provider for OAuth2 {
         None
     }
 
-    fn complaint(&self, answer: &Answer) -> bool {
+    fn complaint(&self, answer: &Answer) -> Option<Refusal> {
         let challenges = challenges(answer);
-        answer.status == 401 && (challenges.contains("error=invalid_token") || !challenges.contains("error="))
+        let is_named = challenges.contains("error=invalid_token");
+        let refused = answer.status == 401 && (is_named || !challenges.contains("error="));
+        let code = if is_named { "invalid_token" } else { "401" };
+        refused.then(|| Refusal { code: code.into(), message: reading::clip(&challenges) })
     }
 
     fn app_id(&self) -> &str {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 use tokenward_core::event::{Outcome, Verdict};
-use tokenward_core::failure::{Failure, FailureKind};
+use tokenward_core::failure::{Failure, FailureKind, Refusal};
 use tokenward_core::policy::Lead;
 use tokenward_core::secret::Secret;
 use tokenward_core::semantics::{FetchKind, IssueSemantics};
@@ -125,8 +125,11 @@ impl Provider for WeChat {
         Some(Request::get(format!("{url}?access_token={}", encode(token.expose()))))
     }
 
-    fn complaint(&self, answer: &Answer) -> bool {
-        matches!(answer.json().and_then(|body| errcode(&body)), Some(40_001 | 40_014 | 42_001))
+    fn complaint(&self, answer: &Answer) -> Option<Refusal> {
+        let body = answer.json()?;
+        let code = errcode(&body).filter(|code| matches!(code, 40_001 | 40_014 | 42_001))?;
+        let message = body.get("errmsg").and_then(Value::as_str).unwrap_or_default();
+        Some(Refusal { code: code.to_string().into(), message: reading::clip(message) })
     }
 
     fn app_id(&self) -> &str {

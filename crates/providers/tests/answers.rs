@@ -31,7 +31,7 @@ proptest! {
     #[test]
     fn only_the_words_of_a_platform_are_a_complaint_about_the_token(answer in answers()) {
         for (who, provider) in everyone() {
-            if provider.complaint(&answer) {
+            if provider.complaint(&answer).is_some() {
                 let said = match provider.platform() {
                     "wechat" => member(&answer, "errcode").is_some_and(|code| ["40001", "40014", "42001"].contains(&code.as_str())),
                     "baidu" => member(&answer, "error_code").is_some_and(|code| ["110", "111"].contains(&code.as_str())),
@@ -47,8 +47,8 @@ proptest! {
         for (who, provider) in everyone() {
             match provider.read_probe(&answer) {
                 Verdict::Unclear => {}
-                Verdict::Dead => prop_assert!(provider.complaint(&answer) && is_success(&answer), "{}", who),
-                Verdict::Alive => prop_assert!(!provider.complaint(&answer) && is_success(&answer), "{}", who),
+                Verdict::Dead => prop_assert!(provider.complaint(&answer).is_some() && is_success(&answer), "{}", who),
+                Verdict::Alive => prop_assert!(provider.complaint(&answer).is_none() && is_success(&answer), "{}", who),
             }
         }
     }
@@ -95,7 +95,7 @@ fn json_nested_without_end_is_nonsense() {
     let answer = Answer { status: 200, headers: Vec::new(), body: vec![b'['; 1_000_000] };
     for (who, provider) in everyone() {
         assert_eq!(refused(&provider, &answer).0.kind, FailureKind::Nonsense, "{who}");
-        assert!(!provider.complaint(&answer), "{who}");
+        assert!(provider.complaint(&answer).is_none(), "{who}");
     }
 }
 

@@ -8,6 +8,9 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use tokenward_api::{ErrorCode, Problem};
+use tokenward_core::fleet::CredentialId;
+use tokenward_core::name::Name;
+use tokenward_core::time::Span;
 
 use crate::config::{ClientConfig, Config, ConfigError, Right};
 use crate::feed::{Entry, Feed};
@@ -16,6 +19,7 @@ use crate::feed::{Entry, Feed};
 #[derive(Debug, Default)]
 pub struct Clients {
     by_key: HashMap<[u8; 32], Arc<ClientConfig>>,
+    by_name: HashMap<Name, [u8; 32]>,
 }
 
 /// Whoever sends a request, once it is known who it is.
@@ -23,6 +27,9 @@ pub struct Clients {
 pub enum Caller {
     /// A client with its key.
     Client(Arc<ClientConfig>),
+    /// Somebody who has the app secret of this credential, where a facade takes it for a key: everything with that
+    /// credential, except what is for operators.
+    AppSecret(CredentialId),
     /// Somebody who can open the admin socket: all rights.
     Operator,
 }
@@ -48,18 +55,20 @@ impl Clients {
     /// A key cannot be read, or two clients share one.
     pub fn gather(all: &Config) -> Result<Clients, ConfigError> {
         let mut by_key: HashMap<[u8; 32], Arc<ClientConfig>> = HashMap::new();
+        let mut by_name = HashMap::new();
         for config in &all.clients {
             let name = &config.name;
             let key = config.key.source.read().map_err(|error| all.unreadable_secret(&config.key, &error))?;
             if key.len() < SHORTEST_KEY {
                 tracing::warn!(client = %name, "the key of {name} is short: it can be guessed");
             }
+            by_name.insert(name.clone(), hash(key.as_bytes()));
             if let Some(other) = by_key.insert(hash(key.as_bytes()), Arc::new(config.clone())) {
                 let message = format!("the clients {} and {name} have the same key.", other.name);
                 return Err(ConfigError::outside(message, "Give each client a key of its own."));
             }
         }
-        Ok(Clients { by_key })
+        Ok(Clients { by_key, by_name })
     }
 
     /// The caller with this `Authorization` header.
@@ -70,9 +79,20 @@ impl Clients {
         let key = authorization.and_then(bearer).ok_or_else(|| {
             ErrorCode::Unauthorized.problem("the request has no `Authorization: Bearer CLIENT_KEY`")
         })?;
-        let client = self.by_key.get(&hash(key));
-        let client = client.ok_or_else(|| ErrorCode::Unauthorized.problem("no client has this key"))?;
-        Ok(Caller::Client(Arc::clone(client)))
+        self.find(key).ok_or_else(|| ErrorCode::Unauthorized.problem("no client has this key"))
+    }
+
+    /// The caller with this key.
+    #[must_use]
+    pub fn find(&self, key: &[u8]) -> Option<Caller> {
+        self.by_key.get(&hash(key)).map(|client| Caller::Client(Arc::clone(client)))
+    }
+
+    /// The client with this name, and what is known of its key.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<(&Arc<ClientConfig>, &[u8; 32])> {
+        let (digest, client) = self.by_key.get_key_value(self.by_name.get(name)?)?;
+        Some((client, digest))
     }
 }
 
@@ -121,6 +141,7 @@ impl Caller {
         match self {
             Caller::Operator => true,
             Caller::Client(client) => client.sees(entry.name.as_str()),
+            Caller::AppSecret(id) => entry.id == *id,
         }
     }
 
@@ -134,7 +155,7 @@ impl Caller {
     #[must_use]
     pub fn may_call(&self, method: &http::Method, path: &str) -> bool {
         match self {
-            Caller::Operator => true,
+            Caller::Operator | Caller::AppSecret(_) => true,
             Caller::Client(client) => client
                 .paths
                 .as_ref()
@@ -150,7 +171,29 @@ impl Caller {
         match self {
             Caller::Client(client) if !client.may.contains(&right) => Err(ErrorCode::Forbidden
                 .problem(format!("the client {} has no right to {:?}", client.name, right.as_str()))),
+            Caller::AppSecret(_) if right == Right::Admin => {
+                Err(ErrorCode::Forbidden.problem("an app secret is no operator's key"))
+            }
             _ => Ok(()),
+        }
+    }
+
+    /// What metrics call the caller. No name of a client has a parenthesis.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        match self {
+            Caller::Client(client) => client.name.as_str(),
+            Caller::AppSecret(_) => "(app secret)",
+            Caller::Operator => "(operator)",
+        }
+    }
+
+    /// How much earlier than told the caller's SDK takes a token for expired.
+    #[must_use]
+    pub fn sdk_lead(&self) -> Span {
+        match self {
+            Caller::Client(client) => client.sdk_lead,
+            Caller::AppSecret(_) | Caller::Operator => Span::ZERO,
         }
     }
 }

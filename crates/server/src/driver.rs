@@ -23,6 +23,7 @@ use crate::fetch::Egress;
 use crate::keeper::Job;
 use crate::material::Material;
 use crate::telemetry::Telemetry;
+use crate::token_index::TokenIndex;
 
 /// What the driver is told.
 #[derive(Debug)]
@@ -72,6 +73,8 @@ pub struct Driver {
     pub materials: Vec<Arc<Material>>,
     /// Where snapshots go.
     pub feed: Arc<Feed>,
+    /// What must know a token before readers do.
+    pub token_index: Arc<TokenIndex>,
     /// Where writes go.
     pub keeper: mpsc::UnboundedSender<Job>,
     /// The way to the platforms.
@@ -250,7 +253,12 @@ impl Running {
             Effect::Intend { record } => self.store(Job::Intend(id, record)),
             Effect::Keep { attempt, record, token } => self.store(Job::Keep(id, attempt, record, token)),
             Effect::Note { record } => self.store(Job::Note(record)),
-            Effect::Publish { view } => entry.publish(*view),
+            Effect::Publish { view } => {
+                if let Some(offer) = &view.offer {
+                    driver.token_index.note(id, offer);
+                }
+                entry.publish(*view);
+            }
             Effect::Tell(_) => {}
             Effect::Fetch { attempt, kind, timeout } => {
                 let (egress, material) = (driver.egress.clone(), Arc::clone(material));

@@ -5,13 +5,14 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use http::HeaderValue;
 use tokenward_core::fleet::CredentialId;
 use tokenward_core::name::Name;
+use tokenward_core::time::{Boot, Wall};
 use tokenward_core::view::View;
 use tokio::sync::Notify;
 
@@ -33,6 +34,10 @@ pub struct Entry {
     pub platform: &'static str,
     /// Counters that metrics show.
     pub counts: Counts,
+    calls: ArcSwap<Vec<Arc<CallCounts>>>,
+    kept_back: ArcSwapOption<KeptBack>,
+    /// The last time that a platform took the token of the generation beside it, in milliseconds of boot time.
+    accepted: (AtomicU64, AtomicI64),
     view: ArcSwap<View>,
     changed: Notify,
     rendered: ArcSwapOption<Rendered>,
@@ -75,12 +80,30 @@ pub struct Counts {
     pub ambiguous: AtomicU64,
     /// Deaths of our token that were not our doing.
     pub foreign: AtomicU64,
-    /// Calls through the gateway.
+    /// Refusals that persisted after refresh and replay, and were kept back by a facade.
+    pub kept_back: AtomicU64,
+}
+
+/// One client's calls with one credential, through gateway and facade.
+#[derive(Debug)]
+pub struct CallCounts {
+    /// Whose calls.
+    pub caller: Box<str>,
+    /// Calls with a token, or with an app's secret.
     pub calls: AtomicU64,
     /// Those of them whose token the platform refused.
     pub refused: AtomicU64,
     /// Those of them that were made a second time.
     pub replayed: AtomicU64,
+}
+
+/// The last refusal that a facade kept back.
+#[derive(Clone, Debug)]
+pub struct KeptBack {
+    /// When.
+    pub at: Wall,
+    /// The platform's code and message.
+    pub words: String,
 }
 
 impl Counts {
@@ -99,6 +122,9 @@ impl Feed {
             id,
             platform,
             counts: Counts::default(),
+            calls: ArcSwap::default(),
+            kept_back: ArcSwapOption::empty(),
+            accepted: (AtomicU64::new(0), AtomicI64::new(i64::MIN)),
             view: ArcSwap::from_pointee(View::pending()),
             changed: Notify::new(),
             rendered: ArcSwapOption::empty(),
@@ -151,6 +177,58 @@ impl Entry {
     pub fn publish(&self, view: View) {
         self.view.store(Arc::new(view));
         self.changed.notify_waiters();
+    }
+
+    /// Where the calls of this caller are counted. Few callers call with one credential: they are looked through.
+    #[must_use]
+    pub fn calls_of(&self, caller: &str) -> Arc<CallCounts> {
+        let find =
+            |all: &[Arc<CallCounts>]| all.iter().find(|counts| &*counts.caller == caller).map(Arc::clone);
+        if let Some(counts) = find(&self.calls.load()) {
+            return counts;
+        }
+        let zero = || AtomicU64::new(0);
+        let fresh =
+            Arc::new(CallCounts { caller: caller.into(), calls: zero(), refused: zero(), replayed: zero() });
+        let before = self.calls.rcu(|all| {
+            let mut all = Vec::clone(all);
+            if find(&all).is_none() {
+                all.push(Arc::clone(&fresh));
+            }
+            all
+        });
+        find(&before).unwrap_or(fresh)
+    }
+
+    /// Everybody's calls.
+    #[must_use]
+    pub fn all_calls(&self) -> Arc<Vec<Arc<CallCounts>>> {
+        self.calls.load_full()
+    }
+
+    /// Notes that the platform took a call with the token of this generation.
+    pub fn note_accepted(&self, generation: u64, at: Boot) {
+        self.accepted.0.store(generation, Ordering::Relaxed);
+        self.accepted.1.store(at.0, Ordering::Relaxed);
+    }
+
+    /// When the platform last took a call with the token of this generation, if it was the last that it took.
+    #[must_use]
+    pub fn accepted(&self, generation: u64) -> Option<Boot> {
+        let is_it = self.accepted.0.load(Ordering::Relaxed) == generation;
+        is_it.then(|| Boot(self.accepted.1.load(Ordering::Relaxed)))
+    }
+
+    /// Notes a refusal that was kept back.
+    pub fn note_kept_back(&self, at: Wall, words: String) {
+        Counts::add(&self.counts.kept_back);
+        self.kept_back.store(Some(Arc::new(KeptBack { at, words })));
+    }
+
+    /// The last refusal that was kept back.
+    #[must_use]
+    pub fn last_kept_back(&self) -> Option<Arc<KeptBack>> {
+        self.kept_back.load_full()
     }
 
     /// Completes at the next publication after the call: call it first, then look, then wait.

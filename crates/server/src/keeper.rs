@@ -13,11 +13,13 @@ use tokenward_core::fleet::CredentialId;
 use tokenward_core::name::Name;
 use tokenward_core::record::Record;
 use tokenward_core::secret::Secret;
-use tokenward_store::{Applied, Store, StoreError, Write};
+use tokenward_store::{Applied, PastToken, Store, StoreError, Write};
 use tokenward_vault::{KeyRing, Place};
 use tokio::sync::mpsc;
 
+use crate::clock;
 use crate::driver::Input;
+use crate::token_index::{self, TokenIndex};
 
 /// Something to store for one credential.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub struct Keeper {
     pub store: Arc<dyn Store>,
     /// What it seals with.
     pub keys: Arc<KeyRing>,
+    /// Whose tokens must be known again after a restart.
+    pub token_index: Arc<TokenIndex>,
     /// Where it tells how it went.
     pub health: Arc<Health>,
     /// Whom it answers.
@@ -76,7 +80,8 @@ impl Keeper {
             }
             let mut all: Vec<Job> = unstored.drain().map(|(_, record)| Job::Note(record)).collect();
             all.append(&mut batch);
-            let writes: Vec<Write> = all.iter().map(|job| self.write(job)).collect();
+            let mut writes: Vec<Write> = all.iter().map(|job| self.write(job)).collect();
+            self.remember(&all, &mut writes);
             let outcome = self.store.apply(&writes).await;
             self.note_health(&outcome);
             for (index, job) in all.into_iter().enumerate() {
@@ -100,6 +105,25 @@ impl Keeper {
                 let sealed = self.keys.seal(&place(record), token.expose().as_bytes());
                 Write::Keep(record.as_ref().clone(), sealed)
             }
+        }
+    }
+
+    /// Adds what makes the tokens of a batch known, behind the writes whose outcome is answered.
+    fn remember(&self, jobs: &[Job], writes: &mut Vec<Write>) {
+        let answered = writes.len();
+        for job in jobs {
+            let Job::Keep(id, _, record, token) = job else { continue };
+            let Some(ends) = record.token.map(|token| token.ends) else { continue };
+            if self.token_index.covers(*id) {
+                writes.push(Write::Remember(PastToken {
+                    digest: self.token_index.digest(token.expose()),
+                    credential: record.name.clone(),
+                    known_until: ends + token_index::GRACE,
+                }));
+            }
+        }
+        if writes.len() > answered {
+            writes.push(Write::ForgetPastTokens(clock::now().wall));
         }
     }
 

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 mod data_dir;
 mod driver;
+mod facade;
 mod feed;
 mod fetch;
 mod gateway;
@@ -18,6 +19,7 @@ pub mod process;
 mod reach;
 mod serve;
 mod telemetry;
+mod token_index;
 mod try_out;
 
 pub use data_dir::admin_socket;

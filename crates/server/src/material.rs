@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
+use aws_lc_rs::digest::{SHA256, digest};
 use tokenward_core::credential::Spec;
 use tokenward_core::name::Name;
 use tokenward_core::secret::Secret;
@@ -74,6 +75,14 @@ impl Material {
     #[must_use]
     pub fn secrets(&self) -> Arc<Vec<Secret>> {
         self.secrets.load_full()
+    }
+
+    /// Whether this is one of the secrets. Digests are compared, so that there is nothing to time.
+    #[must_use]
+    pub fn has_secret(&self, text: &str) -> bool {
+        let digest = |text: &str| digest(&SHA256, text.as_bytes());
+        let given = digest(text);
+        self.secrets.load().iter().any(|secret| digest(secret.expose()).as_ref() == given.as_ref())
     }
 
     /// Remembers that this secret works, so that it is tried first from now on.

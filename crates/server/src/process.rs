@@ -17,7 +17,7 @@ pub fn prepare() {
 #[must_use]
 pub fn connections() -> usize {
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from(files / 4 * 3).unwrap_or(usize::MAX).clamp(16, MOST_CONNECTIONS)
+    usize::try_from(files / 8 * 3).unwrap_or(usize::MAX).clamp(16, MOST_CONNECTIONS)
 }
 
 const MOST_CONNECTIONS: usize = 20_000;

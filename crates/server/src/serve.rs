@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use tokenward_core::fleet::{Effects, Fleet, Settings};
 use tokenward_core::record::Record;
 use tokenward_core::secret::Secret;
+use tokenward_core::time::Span;
 use tokenward_store::{Sql, Store, Stored};
 use tokenward_vault::{KeyRing, OpenError};
 use tokio::net::TcpListener;
@@ -18,18 +19,20 @@ use crate::clock;
 use crate::config::{Config, ConfigError};
 use crate::data_dir::DataDir;
 use crate::driver::{Driver, Input};
+use crate::facade::{self, Facade};
 use crate::feed::Feed;
 use crate::fetch::Egress;
 use crate::gateway::Gateway;
-use crate::http::{Api, Listener, RequestIds};
+use crate::http::{self, Api, Entrance, Listener, RequestIds};
 use crate::keeper::{Health, Job, Keeper, place};
 use crate::material::Material;
 use crate::telemetry::{Seen, Telemetry};
+use crate::token_index::TokenIndex;
 
 /// A server that is built and bound, and not running yet.
 pub struct Server {
     listeners: Vec<Listener>,
-    address: SocketAddr,
+    addresses: Addresses,
     api: Arc<Api>,
     driver: Driver,
     inputs: mpsc::UnboundedReceiver<Input>,
@@ -66,17 +69,20 @@ impl Server {
         let egress = Egress::new(&config.egress)?;
         let gateway = Gateway::new(config, &materials)?;
         let store = open_store(&data_dir).await?;
-        let (listeners, address) = bind(config, &data_dir).await?;
+        let (listeners, addresses) = bind(config, &data_dir).await?;
 
         let (inputs_sender, inputs) = mpsc::unbounded_channel();
         let (jobs_sender, jobs) = mpsc::unbounded_channel();
-        let (fleet, feed) = restore(config, &materials, &keys, store.as_ref()).await?;
+        let token_index = Arc::new(TokenIndex::new(Arc::clone(&keys), covered(config, &materials)));
+        let (fleet, feed) = restore(config, &materials, &keys, store.as_ref(), &token_index).await?;
+        let facade = Facade::new(config, &materials, &keys, &token_index);
         let (feed, telemetry) = (Arc::new(feed), Arc::new(Telemetry::new()));
         let health = Arc::new(Health::default());
         let driver = Driver {
             fleet,
             materials,
             feed: Arc::clone(&feed),
+            token_index: Arc::clone(&token_index),
             keeper: jobs_sender,
             egress,
             keys: Arc::clone(&keys),
@@ -86,6 +92,7 @@ impl Server {
         let keeper = Keeper {
             store: Arc::clone(&store),
             keys,
+            token_index,
             health: Arc::clone(&health),
             driver: inputs_sender.clone(),
         };
@@ -93,6 +100,7 @@ impl Server {
             feed,
             clients,
             gateway,
+            facade,
             driver: inputs_sender,
             store: health,
             telemetry,
@@ -101,13 +109,30 @@ impl Server {
         };
         let api = Arc::new(api);
         let stop = watch::channel(false);
-        Ok(Server { listeners, address, api, driver, inputs, keeper, jobs, store, stop, _data_dir: data_dir })
+        Ok(Server {
+            listeners,
+            addresses,
+            api,
+            driver,
+            inputs,
+            keeper,
+            jobs,
+            store,
+            stop,
+            _data_dir: data_dir,
+        })
     }
 
     /// Where the API listens, with the real port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses.api
+    }
+
+    /// Where the facade listens, with the real port.
+    #[must_use]
+    pub fn facade_address(&self) -> Option<SocketAddr> {
+        self.addresses.facade
     }
 
     /// What ends the server.
@@ -128,8 +153,11 @@ impl Server {
     /// # Errors
     /// A part of it broke down, which is a defect. What was stored is safe.
     pub async fn run(self) -> Result<(), BrokeDown> {
-        let Server { listeners, api, driver, inputs, keeper, jobs, store, stop, address, .. } = self;
-        tracing::info!(%address, "listening");
+        let Server { listeners, api, driver, inputs, keeper, jobs, store, stop, addresses, .. } = self;
+        if let Some(address) = addresses.facade {
+            tracing::info!(%address, "the facade listens");
+        }
+        tracing::info!(address = %addresses.api, "listening");
         let inputs_sender = driver.inputs.clone();
         let mut driving = tokio::spawn(driver.run(inputs));
         let mut keeping = tokio::spawn(keeper.run(jobs));
@@ -190,22 +218,36 @@ async fn open_store(data_dir: &DataDir) -> Result<Arc<dyn Store>, ConfigError> {
 /// What fits into a `sockaddr_un` on Linux.
 const LONGEST_SOCKET: usize = 107;
 
-async fn bind(config: &Config, data_dir: &DataDir) -> Result<(Vec<Listener>, SocketAddr), ConfigError> {
-    use crate::http::Entrance;
+/// Where the listeners are, with their real ports.
+#[derive(Clone, Copy, Debug)]
+struct Addresses {
+    api: SocketAddr,
+    facade: Option<SocketAddr>,
+}
+
+async fn bind(config: &Config, data_dir: &DataDir) -> Result<(Vec<Listener>, Addresses), ConfigError> {
     let cannot = |what: String, error: std::io::Error| {
         ConfigError::outside(
             format!("cannot listen on {what}: {error}."),
             "End the program that listens there, or choose another address.",
         )
     };
-    let wanted = config.server.listen;
-    let public = TcpListener::bind(wanted).await.map_err(|error| cannot(wanted.to_string(), error))?;
-    let address = public.local_addr().map_err(|error| cannot(wanted.to_string(), error))?;
-    let mut listeners = vec![Listener::Tcp(public, Entrance::Public)];
-    if let Some(wanted) = config.server.metrics_listen {
-        let metrics = TcpListener::bind(wanted).await.map_err(|error| cannot(wanted.to_string(), error))?;
-        listeners.push(Listener::Tcp(metrics, Entrance::Metrics));
+    let facade = config.facade.as_ref().map(|facade| (facade.listen, Entrance::Facade, facade.tls.as_ref()));
+    let metrics = config.server.metrics_listen.map(|address| (address, Entrance::Metrics, None));
+    let api = (config.server.listen, Entrance::Public, config.server.tls.as_ref());
+    let mut listeners = Vec::new();
+    let mut bound = Vec::new();
+    for (wanted, entrance, tls) in [Some(api), facade, metrics].into_iter().flatten() {
+        let tls = tls.map(|tls| http::acceptor(config, tls)).transpose()?;
+        let listener = TcpListener::bind(wanted).await.map_err(|error| cannot(wanted.to_string(), error))?;
+        bound.push((entrance, listener.local_addr().map_err(|error| cannot(wanted.to_string(), error))?));
+        listeners.push(Listener::Tcp(listener, entrance, tls));
     }
+    let place = |wanted| bound.iter().find(|(entrance, _)| *entrance == wanted).map(|(_, address)| *address);
+    let addresses = Addresses {
+        api: place(Entrance::Public).unwrap_or(config.server.listen),
+        facade: place(Entrance::Facade),
+    };
     let socket = data_dir.admin_socket();
     if socket.as_os_str().len() > LONGEST_SOCKET {
         return Err(ConfigError::outside(
@@ -215,7 +257,7 @@ async fn bind(config: &Config, data_dir: &DataDir) -> Result<(Vec<Listener>, Soc
     }
     let admin = Listener::admin(&socket).map_err(|error| cannot(socket.display().to_string(), error))?;
     listeners.push(admin);
-    Ok((listeners, address))
+    Ok((listeners, addresses))
 }
 
 /// Puts the configuration and what the store knows together.
@@ -224,6 +266,7 @@ async fn restore(
     materials: &[Arc<Material>],
     keys: &KeyRing,
     store: &dyn Store,
+    token_index: &TokenIndex,
 ) -> Result<(Fleet, Feed), ConfigError> {
     let wanted: HashMap<&str, usize> =
         materials.iter().enumerate().map(|(index, material)| (material.name.as_str(), index)).collect();
@@ -269,10 +312,39 @@ async fn restore(
     }
     for (id, effect) in effects {
         if let (tokenward_core::effect::Effect::Publish { view }, Some(entry)) = (effect, feed.get(id)) {
+            if let Some(offer) = &view.offer {
+                token_index.note(id, offer);
+            }
             entry.publish(*view);
         }
     }
+    restore_past_tokens(store, &feed, token_index).await?;
     Ok((fleet, feed))
+}
+
+/// Which credentials have tokens that must be known again: those that a facade serves.
+fn covered(config: &Config, materials: &[Arc<Material>]) -> Vec<bool> {
+    let served = |material: &Arc<Material>| {
+        config.facade.is_some() && material.provider.platform() == facade::PLATFORM
+    };
+    materials.iter().map(served).collect()
+}
+
+async fn restore_past_tokens(
+    store: &dyn Store,
+    feed: &Feed,
+    token_index: &TokenIndex,
+) -> Result<(), ConfigError> {
+    let now = clock::now();
+    let mut each = |past: tokenward_store::PastToken| {
+        let left = past.known_until - now.wall;
+        if let Some(entry) = feed.find(past.credential.as_str()).filter(|_| left > Span::ZERO) {
+            token_index.note_past(entry.id, past.digest, now.boot + left);
+        }
+    };
+    store.load_past_tokens(&mut each).await.map_err(|error| {
+        ConfigError::outside(format!("{error}."), "Restore a backup, or move store.db away to begin anew.")
+    })
 }
 
 /// A stored token that does not open is as good as lost: it is fetched anew.

@@ -12,6 +12,7 @@ mod sql;
 use async_trait::async_trait;
 use tokenward_core::name::Name;
 use tokenward_core::record::Record;
+use tokenward_core::time::Wall;
 
 pub use memory::{Fault, Memory};
 pub use sql::Sql;
@@ -27,6 +28,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The store cannot be read; `each` may have been called for some records.
     async fn load(&self, each: &mut (dyn FnMut(Stored) + Send)) -> Result<(), StoreError>;
+
+    /// Hands out every past token, in no particular order. One consistent snapshot.
+    ///
+    /// # Errors
+    /// The store cannot be read; `each` may have been called for some of them.
+    async fn load_past_tokens(&self, each: &mut (dyn FnMut(PastToken) + Send)) -> Result<(), StoreError>;
 
     /// Carries out writes in order, in one durable commit, and says of each what became of it.
     ///
@@ -59,6 +66,17 @@ pub struct Stored {
     pub token: Option<Vec<u8>>,
 }
 
+/// A token that was handed out, known by a keyed digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastToken {
+    /// The digest.
+    pub digest: [u8; 32],
+    /// Whose token it is or was.
+    pub credential: Name,
+    /// Until when somebody may come with it.
+    pub known_until: Wall,
+}
+
 /// One thing to store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
@@ -69,7 +87,11 @@ pub enum Write {
     Keep(Record, Vec<u8>),
     /// Something beside the token changed: stored unless a newer attempt is. The token stays.
     Note(Record),
-    /// The credential is gone, with its token.
+    /// A token is about to be handed out.
+    Remember(PastToken),
+    /// Nobody comes any more with tokens that were known until before this moment.
+    ForgetPastTokens(Wall),
+    /// The credential is gone, with its tokens.
     Forget(Name),
 }
 
@@ -121,7 +143,7 @@ impl Write {
     pub fn record(&self) -> Option<&Record> {
         match self {
             Write::Intend(record) | Write::Keep(record, _) | Write::Note(record) => Some(record),
-            Write::Forget(_) => None,
+            Write::Remember(_) | Write::ForgetPastTokens(_) | Write::Forget(_) => None,
         }
     }
 
@@ -130,7 +152,7 @@ impl Write {
         match self {
             Write::Intend(record) => stored < record.attempt,
             Write::Keep(record, _) | Write::Note(record) => stored <= record.attempt,
-            Write::Forget(_) => true,
+            Write::Remember(_) | Write::ForgetPastTokens(_) | Write::Forget(_) => true,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokenward_core::name::Name;
 
-use crate::{Applied, Opened, Store, StoreError, Stored, Write};
+use crate::{Applied, Opened, PastToken, Store, StoreError, Stored, Write};
 
 /// A store in memory.
 #[derive(Clone, Debug)]
@@ -34,6 +34,7 @@ pub enum Fault {
 #[derive(Debug, Default)]
 struct Content {
     rows: HashMap<Name, Stored>,
+    past_tokens: HashMap<[u8; 32], PastToken>,
     epoch: u32,
     clean: bool,
     last_crash: Option<u32>,
@@ -96,6 +97,13 @@ impl Store for Memory {
         Ok(())
     }
 
+    async fn load_past_tokens(&self, each: &mut (dyn FnMut(PastToken) + Send)) -> Result<(), StoreError> {
+        for past in self.lock().past_tokens.values() {
+            each(past.clone());
+        }
+        Ok(())
+    }
+
     async fn apply(&self, writes: &[Write]) -> Result<Vec<Applied>, StoreError> {
         let mut content = self.lock();
         match content.fault {
@@ -121,8 +129,17 @@ impl Content {
         let (record, token) = match write {
             Write::Intend(record) | Write::Note(record) => (record, None),
             Write::Keep(record, token) => (record, Some(token.clone())),
+            Write::Remember(past) => {
+                self.past_tokens.insert(past.digest, past.clone());
+                return Applied::Stored;
+            }
+            Write::ForgetPastTokens(before) => {
+                self.past_tokens.retain(|_, past| past.known_until >= *before);
+                return Applied::Stored;
+            }
             Write::Forget(name) => {
                 self.rows.remove(name);
+                self.past_tokens.retain(|_, past| past.credential != *name);
                 return Applied::Stored;
             }
         };

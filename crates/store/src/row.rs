@@ -11,7 +11,7 @@ use tokenward_core::record::{
 };
 use tokenward_core::time::{Span, Wall};
 
-use crate::{StoreError, Stored};
+use crate::{PastToken, StoreError, Stored};
 
 /// The columns beside `token`, in the order in which [`bind`] binds them.
 pub(crate) const COLUMNS: [&str; 32] = [
@@ -126,6 +126,16 @@ pub(crate) fn read(row: &AnyRow) -> Result<Stored, StoreError> {
     };
     let token: Option<Vec<u8>> = cells.get("token")?;
     Ok(Stored { record, token })
+}
+
+pub(crate) fn read_past_token(row: &AnyRow) -> Result<PastToken, StoreError> {
+    let name: String = row.try_get("credential").map_err(|error| StoreError::Failed(error.to_string()))?;
+    let cells = Cells { row, name: &name };
+    Ok(PastToken {
+        digest: cells.bytes("digest")?,
+        credential: Name::parse(&name).map_err(|error| cells.damaged(error.to_string()))?,
+        known_until: Wall(cells.number("known_until")?),
+    })
 }
 
 struct Cells<'a> {

@@ -14,7 +14,7 @@ use sqlx::{Connection as _, Row as _};
 use tokio::sync::Mutex;
 
 use crate::row::{self, COLUMNS};
-use crate::{Applied, Opened, Store, StoreError, Stored, Write};
+use crate::{Applied, Opened, PastToken, Store, StoreError, Stored, Write};
 
 /// A store in an SQL database.
 pub struct Sql {
@@ -127,6 +127,16 @@ impl Store for Sql {
         Ok(())
     }
 
+    async fn load_past_tokens(&self, each: &mut (dyn FnMut(PastToken) + Send)) -> Result<(), StoreError> {
+        use futures_util::TryStreamExt as _;
+        let mut connection = connect(&self.path).await?;
+        let mut rows = sqlx::query("SELECT * FROM past_token").fetch(&mut connection);
+        while let Some(row) = rows.try_next().await.map_err(sort)? {
+            each(row::read_past_token(&row)?);
+        }
+        Ok(())
+    }
+
     async fn apply(&self, writes: &[Write]) -> Result<Vec<Applied>, StoreError> {
         let mut state = self.connection.lock().await;
         if matches!(*state, State::Broken) {
@@ -170,14 +180,26 @@ async fn apply(connection: &mut AnyConnection, write: &Write) -> Result<Applied,
         Write::Keep(record, token) => {
             row::bind(sqlx::query(STATEMENTS.keep.as_str()), record).bind(token.clone())
         }
+        Write::Remember(past) => sqlx::query(REMEMBER)
+            .bind(past.digest.to_vec())
+            .bind(past.credential.as_str().to_owned())
+            .bind(past.known_until.0),
+        Write::ForgetPastTokens(before) => {
+            sqlx::query("DELETE FROM past_token WHERE known_until < $1").bind(before.0)
+        }
         Write::Forget(name) => {
+            let tokens = sqlx::query("DELETE FROM past_token WHERE credential = $1");
+            tokens.bind(name.as_str().to_owned()).execute(&mut *connection).await.map_err(sort)?;
             sqlx::query("DELETE FROM credential WHERE name = $1").bind(name.as_str().to_owned())
         }
     };
     let done = query.execute(connection).await.map_err(sort)?;
-    let stored = done.rows_affected() > 0 || matches!(write, Write::Forget(_));
+    let stored = done.rows_affected() > 0 || write.record().is_none();
     Ok(if stored { Applied::Stored } else { Applied::Superseded })
 }
+
+const REMEMBER: &str = "INSERT INTO past_token (digest, credential, known_until) VALUES ($1, $2, $3) \
+     ON CONFLICT (digest) DO UPDATE SET credential = excluded.credential, known_until = excluded.known_until";
 
 /// The fenced upserts, put together from the list of columns.
 struct Statements {

@@ -11,7 +11,7 @@ use tokenward_core::record::{
     ClockRecord, ExposureRecord, ForeignRecord, Record, TokenRecord, TroubleRecord,
 };
 use tokenward_core::time::{Span, Wall};
-use tokenward_store::{Applied, Memory, Sql, Store, Stored, Write};
+use tokenward_store::{Applied, Memory, PastToken, Sql, Store, Stored, Write};
 
 /// A store that can be closed or dropped, and opened again with the same content.
 trait Bench {
@@ -66,6 +66,8 @@ on_every_store! {
     a_run_that_was_not_closed_counts_as_crashed;
     nothing_is_written_after_closing_by_a_later_run;
     a_thousand_writes_are_one_batch;
+    past_tokens_are_known_until_their_time;
+    past_tokens_go_with_their_credential;
 }
 
 fn record(name: &str, attempt: u64) -> Record {
@@ -291,4 +293,35 @@ mod faults {
         let mut other = sqlx::AnyConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
         sqlx::query(sql).execute(&mut other).await.unwrap();
     }
+}
+
+fn past(digest: u8, credential: &str, known_until: i64) -> PastToken {
+    PastToken {
+        digest: [digest; 32],
+        credential: Name::parse(credential).unwrap(),
+        known_until: Wall(known_until),
+    }
+}
+
+async fn past_tokens(store: &impl Store) -> Vec<PastToken> {
+    let mut all = Vec::new();
+    store.load_past_tokens(&mut |past| all.push(past)).await.unwrap();
+    all.sort_by_key(|past| past.digest);
+    all
+}
+
+async fn past_tokens_are_known_until_their_time(mut bench: impl Bench) {
+    let store = bench.open().await;
+    let writes = [past(1, "shop", 100), past(2, "shop", 200), past(3, "ocr", 300)].map(Write::Remember);
+    store.apply(&writes).await.unwrap();
+    store.apply(&[Write::Remember(past(1, "shop", 250)), Write::ForgetPastTokens(Wall(250))]).await.unwrap();
+    drop(store);
+    assert_eq!(past_tokens(&bench.open().await).await, [past(1, "shop", 250), past(3, "ocr", 300)]);
+}
+
+async fn past_tokens_go_with_their_credential(mut bench: impl Bench) {
+    let store = bench.open().await;
+    store.apply(&[past(1, "shop", 100), past(2, "ocr", 100)].map(Write::Remember)).await.unwrap();
+    store.apply(&[Write::Forget(Name::parse("shop").unwrap())]).await.unwrap();
+    assert_eq!(past_tokens(&store).await, [past(2, "ocr", 100)]);
 }

@@ -129,7 +129,22 @@ impl KeyRing {
     /// is. Changes with the first key.
     #[must_use]
     pub fn digest(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut context = hmac::Context::with_key(&self.first().mac);
+        self.first().digest(parts)
+    }
+
+    /// The same digest with every key, the first key's first: to recognise what was made before keys were replaced.
+    pub fn digests<'a>(&'a self, parts: &'a [&'a [u8]]) -> impl Iterator<Item = [u8; 32]> + 'a {
+        self.keys.iter().map(|key| key.digest(parts))
+    }
+
+    fn first(&self) -> &Key {
+        self.keys.first().expect("a key ring is never built without a key")
+    }
+}
+
+impl Key {
+    fn digest(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.mac);
         for part in parts {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
@@ -137,10 +152,6 @@ impl KeyRing {
         let mut out = [0_u8; 32];
         out.copy_from_slice(context.sign().as_ref());
         out
-    }
-
-    fn first(&self) -> &Key {
-        self.keys.first().expect("a key ring is never built without a key")
     }
 }
 
@@ -262,6 +273,15 @@ mod tests {
         let text = std::fs::read_to_string(path).unwrap().replace('=', "");
         assert!(matches!(KeyRing::parse(&text), Err(KeyRingError::Damaged(2))));
         assert!(matches!(KeyRing::parse("# nothing\n"), Err(KeyRingError::Empty)));
+    }
+
+    #[test]
+    fn a_ring_with_the_old_key_second_still_knows_its_digests() {
+        let (_a, path_a, old) = ring();
+        let (_b, path_b, new) = ring();
+        let both = std::fs::read_to_string(path_b).unwrap() + &std::fs::read_to_string(path_a).unwrap();
+        let digests: Vec<_> = KeyRing::parse(&both).unwrap().digests(&[b"x"]).collect();
+        assert_eq!(digests, [new.digest(&[b"x"]), old.digest(&[b"x"])]);
     }
 
     #[test]

@@ -56,7 +56,11 @@ fn troubles(status: &CredentialStatus) -> impl Iterator<Item = (&str, &str)> {
         .foreign_refreshes
         .as_ref()
         .map(|foreign| (foreign.detail.as_str(), foreign.next_step.as_str()));
-    failure.into_iter().chain(foreign)
+    let refused = status
+        .refusals_kept_back
+        .as_ref()
+        .map(|refused| (refused.detail.as_str(), refused.next_step.as_str()));
+    failure.into_iter().chain(foreign).chain(refused)
 }
 
 fn detail(status: &CredentialStatus) {

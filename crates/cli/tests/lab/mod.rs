@@ -193,6 +193,13 @@ impl Server {
         }
     }
 
+    /// Where the facade listens.
+    pub fn facade(&self) -> String {
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("the facade listens address=")).unwrap();
+        format!("http://{}", line.rsplit("address=").next().unwrap().trim())
+    }
+
     /// Everything it has logged so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()

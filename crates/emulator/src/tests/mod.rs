@@ -8,6 +8,7 @@ mod control;
 mod fault_narrowing;
 mod faults;
 mod kit;
+mod login;
 mod oauth2;
 mod refusals;
 mod robustness;

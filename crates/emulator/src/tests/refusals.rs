@@ -159,8 +159,8 @@ fn the_text_of_a_wrong_secret_joins_its_rid_with_a_comma() {
 
 #[test]
 fn user_oauth_paths_join_their_rid_with_a_comma() {
-    let (text, _) = text_and_rid(&Kit::new().get("/sns/jscode2session")["errmsg"]);
-    assert_eq!(text, "invalid url, ");
+    let (text, _) = text_and_rid(&Kit::new().get("/sns/jscode2session?appid=wxnobody")["errmsg"]);
+    assert_eq!(text, "invalid appid, ");
 }
 
 #[test]

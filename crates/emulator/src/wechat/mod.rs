@@ -2,11 +2,12 @@
 //!
 //! Invariants: every answer is HTTP 200; an unknown, superseded or forgotten token is refused before the body
 //! of a call is looked at; a refused request changes no counter of the platform. Deliberately absent: what
-//! business calls really do, users' OAuth (`/sns/`), third-party platforms, tickets.
+//! business calls really do, third-party platforms, tickets.
 
 mod account;
 mod business;
 mod clear_quota;
+mod login;
 mod period_counter;
 mod refusal;
 mod slot;
@@ -47,6 +48,11 @@ impl WeChat {
             Route::ClassicToken => self.classic_token(desk),
             Route::StableToken => self.stable_token(desk),
             Route::ClearQuotaV2 => self.clear_quota_v2(desk),
+            Route::Code2Session
+            | Route::UserToken
+            | Route::UserTokenRefresh
+            | Route::UserInfo
+            | Route::UserAuth => login::call(desk),
             Route::UnknownWeChat => Err(Denial::Request(None, Refusal::INVALID_URL)),
             _ => self.business_call(desk),
         };

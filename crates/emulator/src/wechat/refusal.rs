@@ -14,7 +14,7 @@ use crate::route::Route;
 /// The content type of all of WeChat's JSON.
 const JSON: &str = "application/json; encoding=utf-8";
 
-const NOT_LATEST: &str = "invalid credential, access_token is invalid or not latest";
+const NOT_LATEST_TEXT: &str = "invalid credential, access_token is invalid or not latest";
 const HINT: &str = ", could get access_token by getStableAccessToken, more details at \
                     https://mmbizurl.cn/s/JtxxFh33r";
 
@@ -24,9 +24,12 @@ pub(crate) struct Refusal(pub(crate) i64);
 
 impl Refusal {
     pub(crate) const SYSTEM_ERROR: Self = Self(-1);
+    pub(crate) const NOT_LATEST: Self = Self(40001);
     pub(crate) const INVALID_GRANT_TYPE: Self = Self(40002);
     pub(crate) const INVALID_MEDIA_ID: Self = Self(40007);
     pub(crate) const INVALID_APPID: Self = Self(40013);
+    pub(crate) const INVALID_CODE: Self = Self(40029);
+    pub(crate) const INVALID_REFRESH_TOKEN: Self = Self(40030);
     pub(crate) const INVALID_URL: Self = Self(40066);
     pub(crate) const INVALID_APPSECRET: Self = Self(40125);
     pub(crate) const IP_NOT_LISTED: Self = Self(40164);
@@ -34,6 +37,7 @@ impl Refusal {
     pub(crate) const TOKEN_MISSING: Self = Self(41001);
     pub(crate) const APPID_MISSING: Self = Self(41002);
     pub(crate) const APPSECRET_MISSING: Self = Self(41004);
+    pub(crate) const CODE_MISSING: Self = Self(41008);
     pub(crate) const GET_REQUIRED: Self = Self(43001);
     pub(crate) const POST_REQUIRED: Self = Self(43002);
     pub(crate) const EMPTY_BODY: Self = Self(44002);
@@ -46,12 +50,14 @@ impl Refusal {
     fn text(self, desk: &Desk<'_>) -> Cow<'static, str> {
         Cow::Borrowed(match self.0 {
             -1 => "system error",
-            40001 if is_user_oauth(desk) => NOT_LATEST,
-            40001 => return Cow::Owned(format!("{NOT_LATEST}{HINT}")),
+            40001 if is_user_oauth(desk) => NOT_LATEST_TEXT,
+            40001 => return Cow::Owned(format!("{NOT_LATEST_TEXT}{HINT}")),
             40002 => "invalid grant_type",
             40007 => "invalid media_id",
             40013 => "invalid appid",
             40014 => "invalid access_token",
+            40029 => "invalid code",
+            40030 => "invalid refresh_token",
             40066 => "invalid url",
             40125 => "invalid appsecret",
             40164 => return Cow::Owned(not_in_whitelist(desk.source)),
@@ -59,6 +65,7 @@ impl Refusal {
             41001 => "access_token missing",
             41002 => "appid missing",
             41004 => "appsecret missing",
+            41008 => "missing code",
             42001 => "access_token expired",
             43001 => "require GET method",
             43002 => "require POST method",

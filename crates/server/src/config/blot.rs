@@ -4,10 +4,11 @@
 //! to: without its quotes, under a misspelt key, in a comment, in a URL.
 
 /// Keys whose values are shown. Everything else is starred out.
-const HARMLESS: [&str; 43] = [
+const HARMLESS: [&str; 46] = [
     "allow_plaintext",
     "allow_private",
     "app_id",
+    "cert",
     "assumed_life",
     "audience",
     "base_url",
@@ -20,6 +21,7 @@ const HARMLESS: [&str; 43] = [
     "data_dir",
     "from",
     "hand_out",
+    "handle_counter",
     "lead",
     "listen",
     "log_format",
@@ -31,6 +33,7 @@ const HARMLESS: [&str; 43] = [
     "platform",
     "proxy",
     "rate",
+    "relay_refusals",
     "renew_window",
     "safe_part",
     "schedule",

@@ -2,6 +2,7 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 use tokenward_core::name::Name;
+use tokenward_core::time::Span;
 
 use super::calls::{self, CallPattern};
 use super::reader::{Placed, Reader, Section};
@@ -18,6 +19,10 @@ pub struct ClientConfig {
     pub credentials: Vec<Pattern>,
     /// What it may do with them.
     pub may: Vec<Right>,
+    /// How much earlier than told its SDK takes a token for expired: added to what the facade tells it.
+    pub sdk_lead: Span,
+    /// Counted up to revoke all handles of the client.
+    pub handle_counter: u32,
     /// The calls it may make through the gateway; `None` for all.
     pub paths: Option<Vec<CallPattern>>,
     span: std::ops::Range<usize>,
@@ -92,8 +97,8 @@ impl Right {
     }
 }
 
-const KNOWN: [&str; 4] = ["key", "credentials", "may", "paths"];
-const LATER: [&str; 3] = ["from", "rate", "sdk_lead"];
+const KNOWN: [&str; 6] = ["key", "credentials", "may", "paths", "sdk_lead", "handle_counter"];
+const LATER: [&str; 2] = ["from", "rate"];
 
 impl ClientConfig {
     pub(super) fn read(
@@ -112,10 +117,21 @@ impl ClientConfig {
         let credentials = read_patterns(&mut section, &name.value, reader);
         let may = read_rights(&mut section, reader);
         let paths = calls::patterns(&mut section, "paths", reader);
+        let sdk_lead = section.duration("sdk_lead", reader).map_or(Span::ZERO, |lead| lead.value);
+        let handle_counter = section.count("handle_counter", reader).map_or(0, |counter| counter.value);
         section.later(&LATER, reader);
         section.finish(&KNOWN, reader);
         let key = keys.into_iter().next()?;
-        Some(ClientConfig { name: name.value.clone(), key, credentials, may, paths, span: name.span.clone() })
+        Some(ClientConfig {
+            name: name.value.clone(),
+            key,
+            credentials,
+            may,
+            sdk_lead,
+            handle_counter,
+            paths,
+            span: name.span.clone(),
+        })
     }
 
     /// Whether the client may see this credential.

@@ -9,6 +9,8 @@ mod client;
 mod credential;
 mod diagnostic;
 mod egress;
+mod facade;
+mod listen;
 mod reader;
 mod server;
 mod span_text;
@@ -20,6 +22,8 @@ pub use client::{ClientConfig, Right};
 pub use credential::CredentialConfig;
 pub use diagnostic::{ConfigError, Finding};
 pub use egress::EgressConfig;
+pub use facade::{FacadeConfig, HandOut};
+pub use listen::TlsConfig;
 pub use server::{LogFormat, ServerConfig};
 pub use span_text::parse_span;
 
@@ -34,6 +38,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// `[egress]`
     pub egress: EgressConfig,
+    /// `[facade.wechat]`, if there is one.
+    pub facade: Option<FacadeConfig>,
     /// `[clients.*]`
     pub clients: Vec<ClientConfig>,
     /// `[credentials.*]`
@@ -52,7 +58,7 @@ pub struct SecretRef {
 }
 
 /// Sections and keys of the contract that a later version brings; to accept them silently would be a lie.
-const LATER_SECTIONS: [&str; 3] = ["facade", "callback", "alerts"];
+const LATER_SECTIONS: [&str; 2] = ["callback", "alerts"];
 
 impl Config {
     /// Reads a configuration file.
@@ -89,6 +95,14 @@ impl Config {
         self.text.complain(secret.span.clone(), format!("the secret cannot be read: {error}"), fix)
     }
 
+    /// Points at a certificate that cannot be used.
+    #[must_use]
+    pub fn unusable_tls(&self, tls: &TlsConfig, why: impl std::fmt::Display) -> ConfigError {
+        let fix =
+            "Let `cert` and `key` point to PEM files that belong together; `tokenward cert` makes a pair.";
+        self.text.complain(tls.span.clone(), format!("the certificate cannot be used: {why}"), fix.to_owned())
+    }
+
     /// Reads a configuration text. `path` is what errors call it; relative paths in it start from its folder.
     ///
     /// # Errors
@@ -108,6 +122,7 @@ impl Config {
         let mut root = Section::new("", document.get_ref(), document.span());
         let server = ServerConfig::read(root.section("server", &mut reader), &mut reader);
         let egress = EgressConfig::read(root.section("egress", &mut reader), &mut reader);
+        let facade = FacadeConfig::read_all(root.section("facade", &mut reader), &mut reader);
         let mut credentials = Vec::new();
         for (name, section) in root.named_sections("credentials", &mut reader) {
             credentials.extend(CredentialConfig::read(&name, section, &mut reader));
@@ -119,13 +134,13 @@ impl Config {
         }
         client::check_together(&clients, &credentials, &mut reader);
         root.later(&LATER_SECTIONS, &mut reader);
-        root.finish(&["server", "egress", "clients", "credentials"], &mut reader);
+        root.finish(&["server", "egress", "facade", "clients", "credentials"], &mut reader);
         if reader.has_errors() {
             return Err(reader.into_error(text, path));
         }
         let warnings = reader.into_warnings(text, path);
         let text = ConfigText::new(text, path);
-        Ok(Config { server, egress, clients, credentials, warnings, text })
+        Ok(Config { server, egress, facade, clients, credentials, warnings, text })
     }
 }
 

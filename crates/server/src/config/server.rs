@@ -1,16 +1,19 @@
 //! `[server]`: where Tokenward listens and keeps its data.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::SecretRef;
-use super::reader::{Placed, Reader, Section};
+use super::listen::{self, TlsConfig};
+use super::reader::{Reader, Section};
 
 /// `[server]`
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// API, gateway, console.
     pub listen: SocketAddr,
+    /// The certificate, if TLS is spoken there.
+    pub tls: Option<TlsConfig>,
     /// Embedded store, key ring, admin socket.
     pub data_dir: PathBuf,
     /// Metrics without a key; else `/metrics` needs one.
@@ -31,9 +34,9 @@ pub enum LogFormat {
     Json,
 }
 
-const KNOWN: [&str; 6] =
-    ["listen", "data_dir", "metrics_listen", "allow_plaintext", "key_ring", "log_format"];
-const LATER: [&str; 3] = ["database", "tls", "trusted_proxies"];
+const KNOWN: [&str; 7] =
+    ["listen", "data_dir", "metrics_listen", "allow_plaintext", "tls", "key_ring", "log_format"];
+const LATER: [&str; 2] = ["database", "trusted_proxies"];
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7600);
 
 impl ServerConfig {
@@ -42,6 +45,7 @@ impl ServerConfig {
         let metrics = section.string("metrics_listen", reader);
         let data_dir =
             section.string("data_dir", reader).map_or("tokenward-data".to_owned(), |dir| dir.value);
+        let tls = TlsConfig::read(&mut section, reader);
         let plaintext = section.flag("allow_plaintext", reader);
         let key_ring = section.secrets("key_ring", false, reader).into_iter().next();
         let log_format = match section.string("log_format", reader) {
@@ -56,27 +60,13 @@ impl ServerConfig {
         section.later(&LATER, reader);
         section.finish(&KNOWN, reader);
         ServerConfig {
-            listen: address(listen, plaintext, reader).unwrap_or(DEFAULT_LISTEN),
-            metrics_listen: address(metrics, plaintext, reader),
+            listen: listen::address(listen, plaintext || tls.is_some(), "127.0.0.1:7600", reader)
+                .unwrap_or(DEFAULT_LISTEN),
+            metrics_listen: listen::address(metrics, plaintext, "127.0.0.1:7609", reader),
+            tls,
             data_dir: super::resolve(&reader.folder, &data_dir),
             key_ring,
             log_format,
         }
     }
-}
-
-fn address(text: Option<Placed<String>>, plaintext: bool, reader: &mut Reader) -> Option<SocketAddr> {
-    let Placed { value, span } = text?;
-    let Some(address) = value.to_socket_addrs().ok().and_then(|mut found| found.next()) else {
-        reader.error(span, format!("{value:?} is not an address to listen on"), "Write \"127.0.0.1:7600\".");
-        return None;
-    };
-    if !address.ip().is_loopback() && !plaintext {
-        reader.error(
-            span,
-            format!("{value} can be reached from other machines, and tokens would travel unencrypted"),
-            "Listen on 127.0.0.1, or set `allow_plaintext = true` if something in front of it encrypts.",
-        );
-    }
-    Some(address)
 }

@@ -10,6 +10,7 @@ mod connect;
 mod headers;
 mod inspect;
 mod origin;
+mod prepared;
 mod target;
 
 use std::collections::HashMap;
@@ -17,9 +18,11 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-pub use call::call;
+pub use call::{allowed, call, check_length};
 pub use headers::{ORIGIN, REQUEST_ID};
 pub use origin::Relay;
+pub use prepared::{CallerBody, Persistent, Prepared};
+pub use target::{BadTarget, Target};
 
 use crate::config::{CallRules, Config, ConfigError};
 use crate::material::Material;
@@ -32,7 +35,7 @@ pub struct Gateway {
 }
 
 /// One credential's calls.
-struct Route {
+pub struct Route {
     material: Arc<Material>,
     places: Vec<Place>,
     rules: CallRules,

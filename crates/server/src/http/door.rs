@@ -19,7 +19,7 @@ use super::routes::{self, CallerOrNot};
 use super::{Api, token};
 use crate::clients::Caller;
 use crate::config::Right;
-use crate::gateway;
+use crate::{facade, gateway};
 
 /// Which listener a request came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Entrance {
     Public,
     /// The admin socket: whoever can open it may do everything.
     Admin,
+    /// The facade: what comes in is the platform's dialect.
+    Facade,
     /// The metrics listener: metrics and health without a key, nothing else.
     Metrics,
 }
@@ -106,8 +108,12 @@ impl hyper::service::Service<Request<Incoming>> for Door {
     fn call(&self, request: Request<Incoming>) -> Answering {
         let inner = &self.inner;
         Activity::add(&self.activity.begun);
-        if inner.is_call(&request) {
-            return self.call_platform(request);
+        match inner.entrance {
+            Entrance::Facade => return self.answer_as_platform(request),
+            Entrance::Public | Entrance::Admin if request.uri().path().starts_with(CALL_START) => {
+                return self.call_platform(request);
+            }
+            _ => {}
         }
         let at_once = inner.hot_name(&request).map(|name| inner.read_at_once(name, &request));
         let response = match at_once {
@@ -135,6 +141,15 @@ impl Door {
 }
 
 impl Door {
+    fn answer_as_platform(&self, request: Request<Incoming>) -> Answering {
+        let (inner, activity) = (Arc::clone(&self.inner), Arc::clone(&self.activity));
+        Answering::Coming(Box::pin(async move {
+            let response = facade::answer(&inner.api, request).await;
+            Activity::add(&activity.ended);
+            inner.counted(response)
+        }))
+    }
+
     fn call_platform(&self, request: Request<Incoming>) -> Answering {
         let (inner, activity) = (Arc::clone(&self.inner), Arc::clone(&self.activity));
         Answering::Coming(Box::pin(async move {
@@ -162,10 +177,6 @@ impl Inner {
     fn counted(&self, response: Response<Body>) -> Response<Body> {
         self.api.telemetry.metrics.http.count(response.status().as_u16());
         response
-    }
-
-    fn is_call(&self, request: &Request<Incoming>) -> bool {
-        self.entrance != Entrance::Metrics && request.uri().path().starts_with(CALL_START)
     }
 
     async fn call_platform(&self, request: Request<Incoming>) -> Response<Body> {

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use super::Api;
 use super::door::Door;
@@ -17,10 +18,9 @@ pub use super::door::Entrance;
 use crate::process;
 
 /// A bound listener and what may come in by it.
-#[derive(Debug)]
 pub enum Listener {
-    /// TCP.
-    Tcp(TcpListener, Entrance),
+    /// TCP, with TLS if it has a certificate.
+    Tcp(TcpListener, Entrance, Option<TlsAcceptor>),
     /// The admin socket.
     Admin(UnixListener),
 }
@@ -41,6 +41,8 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(15);
 /// Connections at once on the admin socket, and on the metrics listener.
 const OPERATORS: usize = 64;
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 const LARGEST_HEAD: usize = 32 * 1024;
 
 impl Listener {
@@ -63,12 +65,13 @@ impl Listener {
 /// Serves one listener until `stop` turns true, then lets connections finish.
 pub async fn serve(listener: Listener, api: Arc<Api>, mut stop: watch::Receiver<bool>) {
     let entrance = match &listener {
-        Listener::Tcp(_, entrance) => *entrance,
+        Listener::Tcp(_, entrance, _) => *entrance,
         Listener::Admin(_) => Entrance::Admin,
     };
     let door = Door::new(api, entrance);
     // The operator gets in even when the public door is crowded.
-    let places = if entrance == Entrance::Public { process::connections() } else { OPERATORS };
+    let crowded = matches!(entrance, Entrance::Public | Entrance::Facade);
+    let places = if crowded { process::connections() } else { OPERATORS };
     let places = Arc::new(Semaphore::new(places));
     let mut complained: Option<tokio::time::Instant> = None;
     let mut connections = JoinSet::new();
@@ -87,6 +90,14 @@ pub async fn serve(listener: Listener, api: Arc<Api>, mut stop: watch::Receiver<
         match accepted {
             Ok(Stream::Tcp(stream)) => connections.spawn(async move {
                 converse(stream, door, stop).await;
+                drop(place);
+            }),
+            Ok(Stream::Tls(stream, acceptor)) => connections.spawn(async move {
+                match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => converse(stream, door, stop).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                    Err(_) => tracing::debug!("a TLS handshake took too long"),
+                }
                 drop(place);
             }),
             Ok(Stream::Unix(stream)) => connections.spawn(async move {
@@ -118,15 +129,19 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 enum Stream {
     Tcp(tokio::net::TcpStream),
+    Tls(tokio::net::TcpStream, TlsAcceptor),
     Unix(tokio::net::UnixStream),
 }
 
 async fn accept(listener: &Listener) -> std::io::Result<Stream> {
     match listener {
-        Listener::Tcp(listener, _) => {
+        Listener::Tcp(listener, _, tls) => {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
-            Ok(Stream::Tcp(stream))
+            Ok(match tls {
+                Some(acceptor) => Stream::Tls(stream, acceptor.clone()),
+                None => Stream::Tcp(stream),
+            })
         }
         Listener::Admin(listener) => Ok(Stream::Unix(listener.accept().await?.0)),
     }

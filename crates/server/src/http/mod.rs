@@ -12,6 +12,7 @@ mod report;
 mod request_id;
 mod routes;
 mod status;
+mod tls;
 mod token;
 
 use std::sync::Arc;
@@ -21,16 +22,18 @@ use tokio::sync::mpsc;
 
 use crate::clients::Clients;
 use crate::driver::Input;
+use crate::facade::Facade;
 use crate::feed::Feed;
 use crate::gateway::Gateway;
 use crate::keeper::Health;
 use crate::telemetry::Telemetry;
 
-pub use answer::Refusal;
-pub use listen::{Entrance, Listener, serve};
-pub use report::report_refused;
+pub use answer::{Body, Refusal, json};
+pub use listen::{BODY_TIMEOUT, Entrance, Listener, serve};
+pub use report::{look, report_refused};
 pub use request_id::RequestIds;
 pub use status::how_often;
+pub use tls::acceptor;
 pub use token::wait_for_usable;
 
 /// What every request needs.
@@ -42,6 +45,8 @@ pub struct Api {
     pub clients: Clients,
     /// Calls to platforms.
     pub gateway: Gateway,
+    /// The gateway dressed as the platform, if the configuration wants it.
+    pub facade: Option<Facade>,
     /// Where reports and wishes go.
     pub driver: mpsc::UnboundedSender<Input>,
     /// Whether the store works.

@@ -56,6 +56,13 @@ pub async fn report_refused(api: &Api, entry: &Arc<Entry>, generation: u64) -> R
     }
 }
 
+/// Somebody may have seen this generation refused: lets it be looked at, and waits for the outcome, but not long.
+pub async fn look(api: &Api, entry: &Arc<Entry>, generation: u64, patience: Duration) {
+    let (reply, answer) = oneshot::channel();
+    drop(api.driver.send(Input::Report { id: entry.id, generation, proven: false, reply }));
+    drop(tokio::time::timeout(patience, answer).await);
+}
+
 /// The generation that is meant; `None` when it is a token that is not the current one.
 fn reported(entry: &Entry, request: &ReportRequest) -> Result<Option<u64>, Refusal> {
     match (request.generation, &request.token) {

@@ -26,6 +26,7 @@ pub fn router(api: Arc<Api>, entrance: Entrance) -> Router {
     let router = match entrance {
         Entrance::Metrics => open_routes().route(path::METRICS, get(metrics_openly)),
         Entrance::Public | Entrance::Admin => open_routes().merge(routes()),
+        Entrance::Facade => Router::new(),
     };
     router.fallback(no_such_path).method_not_allowed_fallback(method_not_allowed).with_state(api)
 }

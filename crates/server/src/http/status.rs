@@ -1,6 +1,10 @@
 //! A credential's snapshot as people see it.
 
-use tokenward_api::{Budget, CredentialStatus, ForeignRefreshes, LastFailure, PlatformError};
+use std::sync::atomic::Ordering;
+
+use tokenward_api::{
+    Budget, CredentialStatus, ErrorCode, ForeignRefreshes, LastFailure, PlatformError, RefusalsKeptBack,
+};
 use tokenward_core::time::{Boot, Now};
 use tokenward_core::view::{Reading, Trouble, View};
 
@@ -24,8 +28,9 @@ pub fn of(entry: &Entry, now: Now) -> CredentialStatus {
         refreshing: view.fetching,
         last_failure: view.trouble.as_deref().map(|trouble| last_failure(entry, trouble)),
         foreign_refreshes: foreign(entry, &view),
+        refusals_kept_back: kept_back(entry),
         budget: Budget { used_today: view.budget_used, left_today: view.budget_remaining },
-        reads: entry.counts.reads.load(std::sync::atomic::Ordering::Relaxed),
+        reads: entry.counts.reads.load(Ordering::Relaxed),
     }
 }
 
@@ -49,6 +54,21 @@ pub fn how_often(times: u32) -> String {
         2 => "twice".to_owned(),
         times => format!("{times} times"),
     }
+}
+
+fn kept_back(entry: &Entry) -> Option<RefusalsKeptBack> {
+    let last = entry.last_kept_back()?;
+    let (count, last_at) = (entry.counts.kept_back.load(Ordering::Relaxed), clock::rfc3339(last.at));
+    let times = how_often(u32::try_from(count).unwrap_or(u32::MAX));
+    Some(RefusalsKeptBack {
+        count,
+        detail: format!(
+            "A call was refused even after a refresh: {times}, last at {last_at}: {}",
+            last.words
+        ),
+        last_at,
+        next_step: ErrorCode::TokenRefused.next_step().replace("NAME", entry.name.as_str()),
+    })
 }
 
 fn foreign(entry: &Entry, view: &View) -> Option<ForeignRefreshes> {

@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 use tokenward_core::time::Span;
 
 use crate::clock;
-use crate::feed::{Entry, Feed};
+use crate::feed::{CallCounts, Entry, Feed};
 
 /// The process's own counters.
 #[derive(Debug)]
@@ -106,12 +106,15 @@ impl Collector for Credentials {
             ("ambiguous", |entry| &entry.counts.ambiguous),
         ];
         self.counter(&mut encoder, "refresh", "Fetches by their outcome", &outcomes)?;
-        let calls = "Calls through the gateway";
-        self.counter(&mut encoder, "gateway_calls", calls, &[("", |entry| &entry.counts.calls)])?;
+        let kept_back = "Refusals that persisted after refresh and replay, and that a facade kept back";
+        self.counter(&mut encoder, "gateway_kept_back", kept_back, &[("", |entry| &entry.counts.kept_back)])?;
+        self.calls(&mut encoder, "gateway_calls", "Calls through gateway and facade", |counts| {
+            &counts.calls
+        })?;
         let refused = "Calls whose token the platform refused";
-        self.counter(&mut encoder, "gateway_refused", refused, &[("", |entry| &entry.counts.refused)])?;
+        self.calls(&mut encoder, "gateway_refused", refused, |counts| &counts.refused)?;
         let replayed = "Calls that were made a second time, with the token that took its place";
-        self.counter(&mut encoder, "gateway_replayed", replayed, &[("", |entry| &entry.counts.replayed)])
+        self.calls(&mut encoder, "gateway_replayed", replayed, |counts| &counts.replayed)
     }
 }
 
@@ -129,6 +132,25 @@ impl Credentials {
             if let Some(value) = value(entry) {
                 let labels = [("credential", entry.name.as_str())];
                 one(&mut metric, &labels, &ConstGauge::new(value))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A counter for each credential and caller.
+    fn calls(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        name: &str,
+        help: &str,
+        counter: fn(&CallCounts) -> &AtomicU64,
+    ) -> Result<(), std::fmt::Error> {
+        let mut metric =
+            encoder.encode_descriptor(name, help, None, ConstCounter::new(0_u64).metric_type())?;
+        for entry in self.0.iter() {
+            for counts in entry.all_calls().iter() {
+                let labels = [("credential", entry.name.as_str()), ("client", &*counts.caller)];
+                one(&mut metric, &labels, &ConstCounter::new(counter(counts).load(Ordering::Relaxed)))?;
             }
         }
         Ok(())

@@ -181,12 +181,16 @@ impl Budget {
         allowed
     }
 
+    /// What was used of this day.
+    #[must_use]
+    pub fn used(&self, now: Now, jitter: Span) -> u32 {
+        if Budget::day(now.wall, jitter) == self.usage.day { self.usage.fetches } else { 0 }
+    }
+
     /// What is left of the day for planned refreshes; `None` where there is no limit.
     #[must_use]
     pub fn remaining(&self, now: Now, jitter: Span, limits: &Limits) -> Option<u32> {
-        let today = Budget::day(now.wall, jitter) == self.usage.day;
-        let used = if today { self.usage.fetches } else { 0 };
-        (limits.per_day > 0).then(|| limits.per_day.saturating_sub(used))
+        (limits.per_day > 0).then(|| limits.per_day.saturating_sub(self.used(now, jitter)))
     }
 
     /// Begins a new day when there is one. A clock that was set back does not bring yesterday's budget again.

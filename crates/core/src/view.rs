@@ -14,7 +14,7 @@ use crate::time::{Boot, Span, Wall};
 pub struct View {
     /// What it is called now.
     pub state: State,
-    /// The highest generation ever published; 0 before the first.
+    /// The generation of the token in hand; 0 when there is none.
     pub generation: u64,
     /// The token that may be handed out, if there is one.
     pub offer: Option<Offer>,

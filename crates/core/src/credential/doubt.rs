@@ -4,12 +4,14 @@
 //! reports that come meanwhile share the answer.
 
 use super::fetching::Hindrance;
-use super::{Context, Credential, Exposure, Plan};
+use super::{Context, Credential, Exposure, NEAR, Plan};
 use crate::budget::{Cause, Exhausted};
 use crate::effect::{Effect, Happening};
 use crate::event::Verdict;
+use crate::failure::Class;
 use crate::semantics::{FetchKind, IssueSemantics};
 use crate::time::{Boot, Now, Span};
+use crate::view::Trouble;
 
 /// What becomes of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,7 @@ pub(super) struct Probe {
 }
 
 /// A reporter waits for an attempt that is planned within this.
-const WORTH_WAITING: Span = Span::seconds(10);
+pub(super) const WORTH_WAITING: Span = Span::seconds(10);
 /// The shell answers every probe; should it not, the probe counts as unclear after this.
 const PROBE_TIMEOUT: Span = Span::seconds(10);
 
@@ -91,8 +93,7 @@ impl Credential {
             self.found_dead(cx);
             return ReportAnswer::Pending;
         }
-        let scarce = self.policy.semantics.dies_by_foreign_fetch();
-        if scarce && self.policy.probe {
+        if self.verifies_by_probe() {
             // Reports come in crowds: those on the heels of a probe share its answer.
             let fresh = self.policy.probe_spacing(held.end - held.issued).part(1, 10);
             if !self.probe.in_flight && self.probe.alive.is_some_and(|alive| now - alive < fresh) {
@@ -102,6 +103,11 @@ impl Credential {
             return ReportAnswer::Pending;
         }
         self.fetch_for_report(cx)
+    }
+
+    /// Whether a claim is verified with the platform's cheapest call, because a fetch could do harm.
+    fn verifies_by_probe(&self) -> bool {
+        self.policy.semantics.dies_by_foreign_fetch() && self.policy.probe
     }
 
     /// Fetching harms nobody (or nothing can verify the claim): fetch, within what reports may cost.
@@ -144,17 +150,26 @@ impl Credential {
         }
         let verifying = self.probe.asked || self.probe.in_flight;
         let fetching = self.attempt.is_running() || self.unkept.is_some();
+        // Where nothing verifies a claim, every fetch answers it, also one that was planned.
+        let answers = !self.verifies_by_probe() || self.attempt.cause == Cause::Report;
         // Dead, and the next attempt is far away: there is nothing to wait for.
         let replacing = held.revoked && (fetching || self.plan.at < now + WORTH_WAITING);
-        !(replacing || verifying || (fetching && self.attempt.cause == Cause::Report))
+        !(replacing || verifying || (fetching && answers))
     }
 
     /// Whether the token in hand may be dead by our own doing: two exclusive fetches with unknown outcome
-    /// (the second kills the oldest at once), or one whose overlap is over.
+    /// (the second kills the oldest at once), or one whose overlap is over; a forced one leaves no overlap.
     pub(super) fn is_doubtful(&self, now: Boot) -> bool {
         let over = self.exposure.last + (self.policy.overlap - self.policy.skew).max(self.policy.safe_part);
-        self.policy.semantics == IssueSemantics::RotateWithOverlap
-            && (self.exposure.count >= 2 || (self.exposure.count == 1 && now >= over))
+        let unsure = self.held.as_ref().is_some_and(|held| held.unsure);
+        unsure
+            || match self.policy.semantics {
+                IssueSemantics::RotateWithOverlap => {
+                    self.exposure.count >= 2 || (self.exposure.count == 1 && now >= over)
+                }
+                IssueSemantics::IdempotentUntilNearExpiry => self.exposure.count > 0,
+                _ => false,
+            }
     }
 
     fn is_suspect(&self) -> bool {
@@ -230,7 +245,7 @@ impl Credential {
         match verdict {
             Verdict::Alive => self.found_alive(cx),
             Verdict::Dead => self.found_dead(cx),
-            Verdict::Unclear if self.is_suspect() => self.fetch_at_once(cx),
+            Verdict::Unclear if self.is_suspect() && self.trouble.is_none() => self.fetch_at_once(cx),
             Verdict::Unclear => self.dirty |= self.exposure.count > 0,
         }
     }
@@ -240,7 +255,8 @@ impl Credential {
         if let Some(held) = self.held.as_mut().filter(|held| held.suspect) {
             // It works, and nobody knows for how long: serve it, and get one whose life is known.
             held.suspect = false;
-            self.plan = Plan { at: cx.now.boot, cause: Cause::Planned, kind: FetchKind::Plain };
+            held.unsure = true;
+            self.plan = Plan::planned(cx.now.boot);
             if self.policy.semantics == IssueSemantics::RotateWithOverlap {
                 self.doubt_at_start(cx.now);
             }
@@ -248,7 +264,10 @@ impl Credential {
         let asked_at = self.probe.started.unwrap_or(cx.now.boot);
         // Alive although a whole overlap has passed since the last of them can have arrived: none was issued.
         // Before that, one of them may have been, and nobody knows which, so the doubt stays.
-        if asked_at >= self.exposure.over + self.policy.overlap + self.policy.skew {
+        // A forced one kills at once.
+        let overlap = self.policy.semantics == IssueSemantics::RotateWithOverlap;
+        let late = if overlap { self.policy.overlap + self.policy.skew } else { NEAR };
+        if asked_at >= self.exposure.over + late {
             self.exposure = Exposure::default();
         }
         self.probe.alive = Some(asked_at);
@@ -263,20 +282,29 @@ impl Credential {
         held.revoked = true;
         let left = held.end - now.boot;
         let margin = self.policy.skew.max((held.end - held.issued).part(1, 20));
-        let own_doing = self.exposure.count > 0;
+        // A forced fetch of ours that is under way kills it, too.
+        let forcing =
+            (self.attempt.is_running() || self.is_keeping_back()) && self.attempt.kind == FetchKind::Forced;
+        let own_doing = self.exposure.count > 0 || forcing;
         if !own_doing && left > margin {
             self.note_foreign(cx);
         }
         self.fetch_at_once(cx);
+        self.publish_soon(now.boot);
         self.note(cx);
         self.dirty = true;
     }
 
-    /// Plans a fetch for now, unless a block says that it is no use.
+    /// Plans a fetch for now, or for when the last failure says that it makes sense.
     fn fetch_at_once(&mut self, cx: &mut Context<'_>) {
-        let blocked = self.trouble.as_ref().is_some_and(|trouble| super::is_block(trouble.failure.kind));
-        if !blocked && !self.attempt.is_running() {
-            self.plan = Plan { at: cx.now.boot, cause: Cause::Report, kind: FetchKind::Plain };
+        if !self.may_begin() {
+            return;
+        }
+        let transient = |trouble: &Trouble| trouble.failure.kind.class() == Class::Transient;
+        let wait = self.trouble.as_ref().is_some_and(|trouble| !transient(trouble));
+        let at = if wait { self.retry_from.max(cx.now.boot) } else { cx.now.boot };
+        if !wait || at < self.plan.at {
+            self.plan = Plan::new(at, Cause::Report, FetchKind::Plain);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Beginning a fetch, and what follows from its outcome.
 
+use super::doubt::WORTH_WAITING;
+use super::keeping::STALLED;
 use super::{Context, Credential, Held, NEAR, Phase, Plan};
 use crate::budget::{Budget, Cause, Exhausted};
 use crate::effect::{Effect, Happening};
@@ -99,7 +101,7 @@ impl Credential {
         kind: FetchKind,
         cx: &mut Context<'_>,
     ) -> Result<(), Hindrance> {
-        let plan = Plan { at: cx.now.boot, cause, kind };
+        let plan = Plan::new(cx.now.boot, cause, kind);
         self.admit(plan, cx)?;
         self.start(plan, cx);
         Ok(())
@@ -130,12 +132,12 @@ impl Credential {
         })
     }
 
-    fn start(&mut self, Plan { at, cause, kind }: Plan, cx: &mut Context<'_>) {
+    fn start(&mut self, Plan { at, cause, kind, .. }: Plan, cx: &mut Context<'_>) {
         let now = cx.now;
         *cx.next_attempt += 1;
         let (id, begun) = (*cx.next_attempt, now.boot);
         self.attempt = super::Attempt { id, kind, cause, begun, started: begun, phase: Phase::Intending };
-        self.plan = Plan { at: Boot::NEVER, cause: Cause::Planned, kind: FetchKind::Plain };
+        self.plan = Plan::planned(Boot::NEVER);
         self.dirty = true;
         let late = if cause == Cause::Planned { now.boot - at } else { Span::ZERO };
         cx.effects.push(Effect::Tell(Happening::FetchBegun { cause, kind, late }));
@@ -150,46 +152,56 @@ impl Credential {
     }
 
     fn take_budget(&mut self, cause: Cause, kind: FetchKind, now: Now) -> Result<(), Exhausted> {
-        if cause == Cause::Report && self.foreign.is_contested(now.boot) {
-            // While contested, a bucket of its own takes the place of the one for reports.
-            self.foreign.take_fetch(now.boot)?;
-            return self.budget.take(now, self.jitter(), &self.policy.limits, Cause::Person, kind);
+        if self.foreign.is_contested(now.boot) && self.usable(now.boot).is_none() {
+            // While contested and without a token, a bucket of its own takes the place of the one for reports.
+            let fetches = self.foreign.with_fetch(now.boot)?;
+            let cause = if kind == FetchKind::Forced { cause } else { cause.max(Cause::Person) };
+            self.budget.take(now, self.jitter(), &self.policy.limits, cause, kind)?;
+            self.foreign.set_fetches(fetches);
+            return Ok(());
         }
         self.budget.take(now, self.jitter(), &self.policy.limits, cause, kind)
     }
 
-    /// The plan moves to when the budget allows it. Who may use the last of the day's budget: a report that
-    /// found the token dead turns into people waiting, and these into a plan with long pauses.
+    /// The plan moves to when the budget allows it, and nobody who waits moves it back.
     fn on_budget_refused(&mut self, exhausted: Exhausted, now: Now) {
-        let Plan { cause, kind, .. } = self.plan;
         let due = self.usable(now.boot).map(|held| held.due);
-        self.plan.at = exhausted.until;
         self.dirty = true;
-        match (cause, due) {
+        self.plan = match (self.plan.cause, due) {
             // A report of a token that still counts as usable must not push the planned refresh away.
-            (Cause::Report, Some(due)) => {
-                let at = if due > now.boot { due } else { exhausted.until };
-                self.plan = Plan { at, cause: Cause::Planned, kind: FetchKind::Plain };
-            }
-            _ if !exhausted.for_today => {}
-            _ if kind == FetchKind::Forced => {
-                // The platform renews by itself before long, and a plain ask is what learns of it.
-                let at = now.boot + AFTER_FORCED;
-                self.plan = Plan { at, cause: Cause::Person, kind: FetchKind::Plain };
-                let detail = "the budget of forced fetches for today is used up";
-                self.set_trouble(Failure::new(FailureKind::BudgetUsedUp, detail), now.wall);
-            }
-            (Cause::Report, None) => {
-                self.plan = Plan { at: now.boot + Span::seconds(30), cause: Cause::Person, kind };
-            }
-            (Cause::Person, _) => {
-                self.plan = Plan { at: now.boot + Span::minutes(10), cause: Cause::Planned, kind };
-            }
-            (Cause::Planned, _) => {
-                let detail = "the budget of fetches for today is used up";
-                self.set_trouble(Failure::new(FailureKind::BudgetUsedUp, detail), now.wall);
-            }
+            (Cause::Report, Some(due)) => Plan::planned(if due > now.boot { due } else { exhausted.until }),
+            _ if exhausted.for_today => self.plan_without_budget(exhausted.until, now),
+            _ => Plan { at: exhausted.until, ..self.plan },
+        };
+        self.plan.limited = true;
+        self.retry_from = self.plan.at;
+        let far = self.plan.at > now.boot + WORTH_WAITING;
+        if far && self.usable(now.boot).is_none() && self.trouble.is_none() {
+            let detail = "the budget of fetches allows none now";
+            self.set_trouble(Failure::new(FailureKind::BudgetUsedUp, detail), now.wall);
         }
+    }
+
+    /// Who may use the last of the day's budget: a report that found the token dead turns into people waiting, and
+    /// these into a plan with long pauses.
+    fn plan_without_budget(&mut self, tomorrow: Boot, now: Now) -> Plan {
+        let Plan { cause, kind, .. } = self.plan;
+        let (at, cause, kind, used_up) = match (cause, kind) {
+            // The platform renews by itself before long, and a plain ask is what learns of it.
+            (_, FetchKind::Forced) => {
+                let used_up = "the budget of forced fetches for today is used up";
+                (now.boot + AFTER_FORCED, Cause::Person, FetchKind::Plain, Some(used_up))
+            }
+            (Cause::Report, _) => (now.boot + Span::seconds(30), Cause::Person, kind, None),
+            (Cause::Person, _) => (now.boot + Span::minutes(10), Cause::Planned, kind, None),
+            (Cause::Planned, _) => {
+                (tomorrow, cause, kind, Some("the budget of fetches for today is used up"))
+            }
+        };
+        if let Some(detail) = used_up {
+            self.set_trouble(Failure::new(FailureKind::BudgetUsedUp, detail), now.wall);
+        }
+        Plan::new(at, cause, kind)
     }
 
     /// Asks the platform.
@@ -240,10 +252,11 @@ impl Credential {
     /// Somebody waits and there is no token: fetch now, unless a failure says when to try again.
     pub(super) fn on_wanted(&mut self, cx: &mut Context<'_>) {
         let now = cx.now.boot;
-        let waiting_is_planned = self.trouble.is_some() || self.failures > 0 || self.is_to_be_probed();
+        let waiting_is_planned =
+            self.trouble.is_some() || self.failures > 0 || self.plan.limited || self.is_to_be_probed();
         let far = self.plan.at > now + NEAR;
         if self.usable(now).is_none() && self.may_begin() && !waiting_is_planned && far {
-            self.plan = Plan { at: now, cause: Cause::Person, kind: self.plan.kind };
+            self.plan = Plan::new(now, Cause::Person, self.plan.kind);
         }
     }
 
@@ -278,7 +291,8 @@ impl Credential {
         let idempotent = self.policy.semantics == IssueSemantics::IdempotentUntilNearExpiry;
         let dead = self.held.as_ref().is_some_and(|held| held.revoked);
         if dead && idempotent && self.attempt.kind == FetchKind::Plain {
-            self.plan = Plan { at: now.boot, cause: self.attempt.cause, kind: FetchKind::Forced };
+            // Only a report or a probe finds a token dead: forcing comes out of what they may cost.
+            self.plan = Plan::new(now.boot, Cause::Report, FetchKind::Forced);
             return;
         }
         if dead {
@@ -289,19 +303,18 @@ impl Credential {
         self.exposure = super::Exposure::default();
         self.clear_trouble();
         let Some(held) = self.held.as_mut() else { return };
-        held.suspect = false;
-        // Rounding to seconds makes the same end look a little different each time.
-        let moved = (end - held.end).0.abs() > 2_000;
-        if moved {
-            held.end = end;
-        }
+        (held.suspect, held.unsure) = (false, false);
+        // Rounding to seconds makes the same end look a little different each time; the earlier one is safe.
+        let same = (end - held.end).0.abs() <= 2_000;
+        held.end = if same { held.end.min(end) } else { end };
+        held.over = now.boot >= held.end;
         held.due = if idempotent {
             self.policy.ask_again(self.name.as_str(), id, now.boot, held.end)
         } else {
             let due = self.policy.due(self.name.as_str(), id, started, held.end);
             due.max(now.boot + Span::seconds(1))
         };
-        self.plan = Plan { at: held.due, cause: Cause::Planned, kind: FetchKind::Plain };
+        self.plan = Plan::planned(held.due);
         self.note(cx);
     }
 
@@ -314,6 +327,22 @@ impl Credential {
     ) {
         if self.is_running(attempt, Phase::Fetching) {
             self.fail(failure, outcome, cx);
+        } else if self.is_running(attempt, Phase::GivenUp) && outcome != Outcome::Unknown {
+            // Better late than never: nothing was issued after all.
+            self.attempt.phase = Phase::Over;
+            if self.policy.semantics.is_exclusive(self.attempt.kind) {
+                self.exposure.count = self.exposure.count.saturating_sub(1);
+                self.dirty = true;
+                self.note(cx);
+            }
+        }
+    }
+
+    /// A store that says nothing is as good as one that fails.
+    pub(super) fn give_up_stalled_intent(&mut self, cx: &mut Context<'_>) {
+        let attempt = self.attempt;
+        if attempt.phase == Phase::Intending && cx.now.boot >= attempt.begun + STALLED {
+            self.on_intent_failed(attempt.id, cx);
         }
     }
 
@@ -342,8 +371,13 @@ impl Credential {
         }
         let (at, failure) =
             if ambiguous { self.after_ambiguous(failure, cx) } else { self.after_refusal(failure, cx) };
+        self.retry_from = at;
+        // A refresh ahead of time that somebody asked for and that was refused is not tried again before the token
+        // is due.
+        let due = self.usable(now.boot).map(|held| held.due);
+        let due = due.filter(|_| !ambiguous && self.attempt.cause == Cause::Person);
         // A forced fetch was forced because the plain one gave a dead token; what to do next is asked anew.
-        self.plan = Plan { at, cause: self.retry_cause(now.boot), kind: FetchKind::Plain };
+        self.plan = Plan::new(at.max(due.unwrap_or(at)), self.retry_cause(now.boot), FetchKind::Plain);
         self.set_trouble(failure, now.wall);
         self.note(cx);
     }
@@ -365,7 +399,11 @@ impl Credential {
                 let next_step = FailureKind::RefreshTokenInDoubt.next_step().into();
                 (Boot::NEVER, Failure { next_step, ..failure })
             }
-            _ => (backoff.max(self.earliest_after_exposure(now)), failure),
+            _ => {
+                // At once when the old one is over, whatever the pause would be.
+                let over = self.usable(now).map_or(Boot::NEVER, |held| held.end);
+                (backoff.max(self.earliest_after_exposure(now)).min(over), failure)
+            }
         }
     }
 
@@ -385,18 +423,17 @@ impl Credential {
             Class::Blocked(Some(wait)) => now.boot + wait.max(asked) + self.jitter().part(1, 4),
             Class::Blocked(None) => Boot::NEVER,
         };
-        // A refresh ahead of time that was refused is not tried again before the token is due.
-        let due = self.usable(now.boot).map_or(at, |held| held.due);
-        (at.max(due).max(self.earliest_after_exposure(now.boot)), failure)
+        (at.max(self.earliest_after_exposure(now.boot)), failure)
     }
 
     /// After a fetch of unknown outcome the next keeps its distance, as long as there is a token to spare.
-    fn earliest_after_exposure(&self, now: Boot) -> Boot {
+    pub(super) fn earliest_after_exposure(&self, now: Boot) -> Boot {
         let overlap = self.policy.semantics == IssueSemantics::RotateWithOverlap;
-        if overlap && self.exposure.count > 0 && self.usable(now).is_some() {
-            self.exposure.last + self.policy.retry_after_ambiguous()
-        } else {
-            now
+        match self.usable(now) {
+            Some(held) if overlap && self.exposure.count > 0 => {
+                (self.exposure.last + self.policy.retry_after_ambiguous()).min(held.end)
+            }
+            _ => now,
         }
     }
 
@@ -429,7 +466,7 @@ impl Credential {
         if self.trouble.as_ref().is_some_and(|trouble| super::is_block(trouble.failure.kind)) {
             self.clear_trouble();
             if self.may_begin() {
-                self.plan = Plan { at: cx.now.boot, cause: Cause::Planned, kind: FetchKind::Plain };
+                self.plan = Plan::planned(self.earliest_after_exposure(cx.now.boot).max(cx.now.boot));
             }
         }
     }

@@ -34,7 +34,8 @@ impl Foreign {
             day: record.day,
             times: record.times,
             last: record.last,
-            last_boot: record.last.map(|last| then.boot_of(last)),
+            // A clock that was set back must not make an old eviction look like one of just now.
+            last_boot: record.last.map(|last| then.boot_of(last)).filter(|last| *last <= now),
             contested_until: record
                 .contested_until
                 .map(|until| then.boot_of(until).min(now + CONTEST_WINDOW))
@@ -64,8 +65,15 @@ impl Foreign {
         self.contested_until.unwrap_or(Boot::NEVER)
     }
 
-    pub(super) fn take_fetch(&mut self, now: Boot) -> Result<(), Exhausted> {
-        self.fetches.take(now, CONTEST_BURST, CONTEST_REFILL)
+    /// The bucket of contested fetches after one more.
+    pub(super) fn with_fetch(&self, now: Boot) -> Result<Bucket, Exhausted> {
+        let mut fetches = self.fetches;
+        fetches.take(now, CONTEST_BURST, CONTEST_REFILL)?;
+        Ok(fetches)
+    }
+
+    pub(super) fn set_fetches(&mut self, fetches: Bucket) {
+        self.fetches = fetches;
     }
 
     pub(super) fn view(&self, now: Now) -> ForeignView {

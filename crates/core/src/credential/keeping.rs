@@ -1,7 +1,6 @@
 //! A granted token on its way into the store and to the readers: kept first, then published.
 
-use super::{Context, Credential, Exposure, Held, Plan};
-use crate::budget::Cause;
+use super::{Context, Credential, Exposure, HOLD, Held, Plan};
 use crate::effect::{Effect, Happening};
 use crate::event::Grant;
 use crate::semantics::FetchKind;
@@ -32,7 +31,7 @@ impl Unkept {
 }
 
 /// How long a stalled store may keep a token from readers who have no other.
-const STALLED: Span = Span::seconds(5);
+pub(super) const STALLED: Span = Span::seconds(5);
 
 /// Between two tries to store a token before the process ends.
 const DRAIN_PAUSE: Span = Span(200);
@@ -55,6 +54,20 @@ impl Credential {
         self.unkept.as_ref().is_some_and(|unkept| unkept.attempt == attempt)
     }
 
+    /// Whether what was just granted may have killed the token in hand at once: it was forced, or a fetch before it
+    /// may have been granted, too.
+    fn grant_may_have_killed(&self) -> bool {
+        self.attempt.kind == FetchKind::Forced || self.exposure.count > 0
+    }
+
+    /// The token in hand was found dead: what was granted waits for the store no longer than readers do.
+    pub(super) fn publish_soon(&mut self, now: Boot) {
+        if let Some(unkept) = self.unkept.as_deref_mut() {
+            let soon = if unkept.tries > 0 { now } else { now + HOLD };
+            unkept.publish_by = unkept.publish_by.min(soon);
+        }
+    }
+
     /// Reserves a generation for what was granted and has it stored.
     pub(super) fn keep(&mut self, grant: Grant, cx: &mut Context<'_>) {
         let issued = self.attempt.started;
@@ -63,15 +76,26 @@ impl Credential {
         let generation = self.reserved;
         let due = self.policy.due(self.name.as_str(), generation, issued, end);
         let token = grant.token;
-        let held = Held { token, generation, issued, end, due, revoked: false, suspect: false, over: false };
+        let held = Held {
+            token,
+            generation,
+            issued,
+            end,
+            due,
+            revoked: false,
+            suspect: false,
+            unsure: false,
+            over: false,
+        };
         let publish_by = match self.usable(cx.now.boot) {
+            Some(old) if self.grant_may_have_killed() => old.end.min(cx.now.boot + HOLD),
             Some(old) if self.policy.semantics.is_exclusive(self.attempt.kind) => {
                 old.end.min(issued + self.policy.safe_part)
             }
             Some(old) => old.end,
             None => cx.now.boot + STALLED,
         };
-        self.plan = Plan { at: due, cause: Cause::Planned, kind: FetchKind::Plain };
+        self.plan = Plan::planned(due);
         self.unkept = Some(Box::new(Unkept {
             attempt: self.attempt.id,
             held,
@@ -134,13 +158,13 @@ impl Credential {
             return;
         }
         cx.effects.push(Effect::Tell(Happening::KeepFailed));
-        let usable = self.usable(cx.now.boot).is_some();
+        let (usable, killed) = (self.usable(cx.now.boot).is_some(), self.grant_may_have_killed());
         if let Some(unkept) = self.unkept.as_deref_mut() {
             unkept.tries = unkept.tries.saturating_add(1);
             let backoff = self.policy.backoff(cx.salt, self.name.as_str(), unkept.tries, usable);
             let pause = if cx.draining { DRAIN_PAUSE } else { backoff };
             unkept.retry_at = Some(cx.now.boot + pause);
-            if !usable {
+            if !usable || killed {
                 unkept.publish_by = cx.now.boot;
             }
         }
@@ -155,7 +179,7 @@ impl Credential {
         self.unkept = None;
         cx.effects.push(Effect::Tell(Happening::LateAnswerDropped));
         let pause = self.policy.backoff(cx.salt, self.name.as_str(), 1, false);
-        self.plan = Plan { at: cx.now.boot + pause, cause: Cause::Planned, kind: FetchKind::Plain };
+        self.plan = Plan::planned(cx.now.boot + pause);
         self.dirty = true;
     }
 
@@ -164,7 +188,7 @@ impl Credential {
         unkept.published = true;
         let held = unkept.held.clone();
         let (generation, life) = (held.generation, held.end - held.issued);
-        self.plan = Plan { at: held.due, cause: Cause::Planned, kind: FetchKind::Plain };
+        self.plan = Plan::planned(held.due);
         self.held = Some(held);
         self.exposure = Exposure::default();
         self.probe.forget();

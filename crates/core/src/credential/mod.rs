@@ -34,7 +34,7 @@ use crate::view::{Offer, State, Told, Trouble, View};
 
 use doubt::Probe;
 use foreign::Foreign;
-use keeping::Unkept;
+use keeping::{STALLED, Unkept};
 
 pub use doubt::ReportAnswer;
 pub use fetching::RefreshRefused;
@@ -66,6 +66,8 @@ pub struct Credential {
     unkept: Option<Box<Unkept>>,
     exposure: Exposure,
     plan: Plan,
+    /// After a failure: when it makes sense to try again, if there is a reason not to wait for the plan.
+    retry_from: Boot,
     trouble: Option<Arc<Trouble>>,
     failures: u32,
     probe: Probe,
@@ -106,6 +108,8 @@ struct Held {
     revoked: bool,
     /// The clock says it was issued in the future: not handed out before a probe.
     suspect: bool,
+    /// It works, and nobody knows for how long: holders are told next to nothing.
+    unsure: bool,
     /// Its end has passed and readers know.
     over: bool,
 }
@@ -159,6 +163,19 @@ struct Plan {
     at: Boot,
     cause: Cause,
     kind: FetchKind,
+    /// The budget allows none earlier, whoever waits.
+    limited: bool,
+}
+
+impl Plan {
+    fn new(at: Boot, cause: Cause, kind: FetchKind) -> Plan {
+        Plan { at, cause, kind, limited: false }
+    }
+
+    /// An ordinary refresh.
+    fn planned(at: Boot) -> Plan {
+        Plan::new(at, Cause::Planned, FetchKind::Plain)
+    }
 }
 
 /// A fetch that begins within this is worth waiting for.
@@ -180,7 +197,8 @@ impl Credential {
             attempt: Attempt::default(),
             unkept: None,
             exposure: Exposure::default(),
-            plan: Plan { at: now.boot, cause: Cause::Planned, kind: FetchKind::Plain },
+            plan: Plan::planned(now.boot),
+            retry_from: now.boot,
             trouble: None,
             failures: 0,
             probe: Probe::default(),
@@ -211,6 +229,7 @@ impl Credential {
 
     /// Does what time alone brings about, then shows readers what changed.
     pub(crate) fn advance(&mut self, cx: &mut Context<'_>) {
+        self.give_up_stalled_intent(cx);
         self.give_up_slow_fetch(cx);
         self.advance_keep(cx);
         self.advance_probe(cx);
@@ -246,7 +265,7 @@ impl Credential {
     pub fn next_wakeup(&self) -> Boot {
         let fetch = match self.attempt.phase {
             Phase::Fetching => self.attempt.started + self.policy.fetch_timeout(self.attempt.kind),
-            Phase::Intending => Boot::NEVER,
+            Phase::Intending => self.attempt.begun + STALLED,
             Phase::Over | Phase::GivenUp if self.may_begin() => self.plan.at,
             Phase::Over | Phase::GivenUp => Boot::NEVER,
         };
@@ -302,7 +321,7 @@ impl Credential {
             trouble: self.trouble.clone(),
             foreign: self.foreign.view(now),
             budget_remaining: self.budget.remaining(now, self.jitter(), &self.policy.limits),
-            budget_used: self.budget.usage().fetches,
+            budget_used: self.budget.used(now, self.jitter()),
             unkept: self.unkept.as_ref().is_some_and(|unkept| unkept.is_published()),
         }
     }

@@ -2,12 +2,13 @@
 
 use super::fetching::LAST_RESORT;
 use super::{Context, Credential, Exposure, Foreign, Held, Plan, Spec};
-use crate::budget::{Budget, Cause};
+use crate::budget::Budget;
 use crate::effect::Effect;
+use crate::failure::{Failure, FailureKind};
 use crate::fleet::Settings;
 use crate::record::{ClockRecord, ExposureRecord, Record, TokenRecord, TroubleRecord};
 use crate::secret::Secret;
-use crate::semantics::{FetchKind, IssueSemantics};
+use crate::semantics::IssueSemantics;
 use crate::time::{Boot, Now, Span};
 use crate::view::Trouble;
 use std::sync::Arc;
@@ -57,15 +58,27 @@ impl Credential {
         }
         credential.restore_exposure(record.exposure, now, &clocks);
         if let Some(held) = &credential.held {
-            credential.plan.at = match held.suspect {
+            let exposed = credential.exposure.count > 0;
+            credential.plan.at = match held {
+                // A dead token is kept only to be recognised, should the platform return it.
+                held if held.revoked => credential.plan.at,
                 // What the probe says decides whether there is a fetch before the token is due.
-                true if credential.policy.probe => held.due,
-                true => now.boot,
-                false if credential.exposure.count == 0 => held.due,
-                false => credential.exposure.last + credential.policy.retry_after_ambiguous(),
+                held if held.suspect && credential.policy.probe => held.due,
+                held if held.suspect || exposed => {
+                    credential.earliest_after_exposure(now.boot).max(credential.plan.at)
+                }
+                held => held.due,
             };
         }
         credential.allow_for_hidden_fetch(settings, now);
+        if credential.exposure.count > 0
+            && credential.policy.semantics == IssueSemantics::SingleUseRefreshToken
+        {
+            // Redeeming it a second time could revoke everything.
+            let detail = "the process ended while the refresh token was being redeemed";
+            credential.set_trouble(Failure::new(FailureKind::RefreshTokenInDoubt, detail), now.wall);
+            credential.plan = Plan::planned(Boot::NEVER);
+        }
         if let Some(trouble) = &record.trouble
             && record.config_mark == credential.config_mark
         {
@@ -83,20 +96,20 @@ impl Credential {
     }
 
     fn restore_exposure(&mut self, exposure: Option<ExposureRecord>, now: Now, clocks: &Clocks) {
-        let Some(exposure) = exposure.filter(|_| self.held.is_some()) else { return };
+        let single_use = self.policy.semantics == IssueSemantics::SingleUseRefreshToken;
+        let Some(exposure) = exposure.filter(|_| self.held.is_some() || single_use) else { return };
         // A clock that was set back must not push the next fetch into the far future.
         let last = clocks.then.boot_of(exposure.last).min(now.boot);
-        if self.policy.semantics == IssueSemantics::RotateWithOverlap {
-            // What a run that crashed has sent may arrive a little later.
-            self.exposure = Exposure { count: exposure.count, last, over: now.boot + IN_FLIGHT };
-        }
+        // What a run that crashed has sent may arrive a little later.
+        self.exposure = Exposure { count: exposure.count, last, over: now.boot + IN_FLIGHT };
     }
 
     /// Shortly before the end, a store that fails does not stop a fetch. A run that crashed then may have
     /// begun one of which nothing is stored: nobody is told to rely on the token, and the next fetch keeps
     /// its distance.
     fn allow_for_hidden_fetch(&mut self, settings: &Settings, now: Now) {
-        let possible = |held: &Held| held.due <= now.boot && held.end - now.boot < LAST_RESORT;
+        let possible =
+            |held: &Held| !held.revoked && held.due <= now.boot && held.end - now.boot < LAST_RESORT;
         let overlap = self.policy.semantics == IssueSemantics::RotateWithOverlap;
         if !(settings.has_just_crashed() && overlap && self.held.as_ref().is_some_and(possible)) {
             return;
@@ -108,7 +121,7 @@ impl Credential {
     pub(super) fn doubt_at_start(&mut self, now: Now) {
         self.exposure =
             Exposure { count: self.exposure.count.max(2), last: now.boot, over: now.boot + IN_FLIGHT };
-        self.plan.at = now.boot + self.policy.retry_after_ambiguous();
+        self.plan.at = self.earliest_after_exposure(now.boot);
     }
 
     /// A block holds over a restart; the wait of an ordinary backoff does not.
@@ -121,7 +134,8 @@ impl Credential {
         // A fetch of unknown outcome keeps its distance, whatever else went wrong.
         let at = if self.exposure.count > 0 { at.max(self.plan.at) } else { at };
         self.failures = trouble.failures;
-        self.plan = Plan { at, cause: Cause::Planned, kind: FetchKind::Plain };
+        self.plan = Plan::planned(at);
+        self.retry_from = at;
         self.trouble = Some(Arc::new(Trouble {
             failure: trouble.failure.clone(),
             at: trouble.at,
@@ -209,7 +223,7 @@ impl Clocks {
 /// The stored token with what is left of it, never more than its original life.
 fn restore_token(stored: TokenRecord, token: Secret, now: Now, clocks: &Clocks) -> Option<Held> {
     let left = (clocks.then.boot_of(stored.ends) - now.boot).min(stored.life);
-    if left <= Span::ZERO || stored.revoked {
+    if left <= Span::ZERO {
         return None;
     }
     let end = now.boot + left;
@@ -219,9 +233,10 @@ fn restore_token(stored: TokenRecord, token: Secret, now: Now, clocks: &Clocks) 
         issued: end - stored.life,
         end,
         due: (end - (stored.ends - stored.due)).min(end),
-        revoked: false,
+        revoked: stored.revoked,
         // The wall shows a time before the issue: it was set, and says nothing about what is left.
         suspect: !clocks.same_boot && now.wall + CLOCK_TOLERANCE < stored.issued,
+        unsure: false,
         over: false,
     })
 }

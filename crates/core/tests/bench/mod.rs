@@ -1,4 +1,5 @@
 //! A bench for one credential: it owns the clock, answers every effect, and counts.
+#![allow(dead_code, reason = "each suite uses its part of the bench")]
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -293,7 +294,7 @@ impl Bench {
                     self.stored.as_ref().and_then(|(_, token)| token.clone()).expect("a token before");
                 self.handle(Event::Granted { attempt, grant: Grant { token, life } });
             }
-            Answer::Same(_) => self.grant("forced", attempt),
+            Answer::Same(_) => self.grant(&format!("forced-{}", self.forced), attempt),
             Answer::LostAfterIssue => self.fail(attempt, FailureKind::ConnectionLost, Outcome::Unknown),
             Answer::NotSent => self.fail(attempt, FailureKind::Unreachable, Outcome::NotSent),
             Answer::Refuse(kind) => self.fail(attempt, kind, Outcome::Refused),

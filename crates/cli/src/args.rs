@@ -61,6 +61,18 @@ pub enum Command {
         /// Only this one, in detail
         name: Option<String>,
     },
+    /// Make a certificate for a facade whose SDKs cannot be pointed elsewhere
+    Cert {
+        /// Where the authority and the certificate are kept
+        #[arg(long, value_name = "FOLDER", default_value = "tokenward-tls")]
+        dir: PathBuf,
+        /// A host that SDKs believe they talk to; may be repeated
+        #[arg(long, value_name = "NAME", default_value = "api.weixin.qq.com")]
+        host: Vec<String>,
+        /// How long the certificate is good for, in days
+        #[arg(long, value_name = "DAYS", default_value_t = 825)]
+        days: u16,
+    },
     /// Play the platforms on this machine, with faults on demand
     Emulate(Emulate),
     /// See it work: emulator, server and clients on this machine, nothing to set up

@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub mod cert;
 pub mod check;
 pub mod completions;
 pub mod emulate;

@@ -1,0 +1,197 @@
+//! `tokenward cert`: a private certificate authority for a facade whose SDKs cannot be pointed elsewhere.
+//!
+//! The authority may vouch for the names it was made for and for nothing else (RFC 5280 §4.2.1.10), so that whoever
+//! trusts it gives away no more than those. A second run keeps the authority and renews the certificate.
+
+use std::fs::Permissions;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, NameConstraints,
+};
+use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use serde_json::json;
+use time::OffsetDateTime;
+
+use crate::failure::Failure;
+use crate::output;
+
+/// What the authority calls itself.
+const NAME: &str = "Tokenward private CA";
+const DAY: i64 = 24 * 60 * 60;
+/// Ten years.
+const AUTHORITY_DAYS: i64 = 3_650;
+/// What all TLS clients accept.
+const LONGEST_DAYS: i64 = 825;
+
+/// The files of a folder.
+struct Files {
+    ca: PathBuf,
+    ca_key: PathBuf,
+    cert: PathBuf,
+    key: PathBuf,
+}
+
+/// Makes the authority if there is none, and a certificate for the hosts.
+pub fn run(folder: &Path, hosts: &[String], days: u16, as_json: bool) -> Result<(), Failure> {
+    let folder = &std::path::absolute(folder).map_err(|error| unwritable(folder, &error))?;
+    let file = |name| folder.join(name);
+    let files = Files {
+        ca: file("ca.pem"),
+        ca_key: file("ca-key.pem"),
+        cert: file("cert.pem"),
+        key: file("key.pem"),
+    };
+    std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+    let now = Timestamp::now().as_second();
+    let made = !files.ca.exists();
+    let authority = if made { make_authority(&files, hosts, now)? } else { read_authority(&files)? };
+    let ends = now + i64::from(days).min(LONGEST_DAYS) * DAY;
+    issue(&files, &authority, hosts, now, ends)?;
+    tell(&files, hosts, made, ends, as_json);
+    Ok(())
+}
+
+fn authority_params(now: i64) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, NAME);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    (params.not_before, params.not_after) = (moment(now - DAY), moment(now + AUTHORITY_DAYS * DAY));
+    params
+}
+
+fn make_authority(files: &Files, hosts: &[String], now: i64) -> Result<Issuer<'static, KeyPair>, Failure> {
+    let key = KeyPair::generate().map_err(|error| unsound(&error))?;
+    let mut params = authority_params(now);
+    let permitted = hosts.iter().map(|host| GeneralSubtree::DnsName(host.clone())).collect();
+    params.name_constraints =
+        Some(NameConstraints { permitted_subtrees: permitted, excluded_subtrees: Vec::new() });
+    let certificate = params.self_signed(&key).map_err(|error| unsound(&error))?;
+    write(&files.ca_key, &key.serialize_pem(), 0o600)?;
+    write(&files.ca, &certificate.pem(), 0o644)?;
+    Ok(Issuer::new(params, key))
+}
+
+fn read_authority(files: &Files) -> Result<Issuer<'static, KeyPair>, Failure> {
+    let next_step = "Choose another --dir, and let services trust its ca.pem.";
+    let text = std::fs::read_to_string(&files.ca_key).map_err(|error| {
+        Failure::failed(format!("there is {} and no key for it: {error}", files.ca.display()), next_step)
+    })?;
+    let key = KeyPair::from_pem(&text).map_err(|error| {
+        Failure::failed(format!("{} is no private key: {error}", files.ca_key.display()), next_step)
+    })?;
+    Ok(Issuer::new(authority_params(0), key))
+}
+
+fn issue(
+    files: &Files,
+    authority: &Issuer<'static, KeyPair>,
+    hosts: &[String],
+    now: i64,
+    ends: i64,
+) -> Result<(), Failure> {
+    let key = KeyPair::generate().map_err(|error| unsound(&error))?;
+    let mut params = CertificateParams::new(hosts.to_vec()).map_err(|error| {
+        Failure::failed(format!("{} cannot be certified: {error}", hosts.join(", ")), "Write names of hosts.")
+    })?;
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, "Tokenward facade");
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    (params.not_before, params.not_after) = (moment(now - DAY), moment(ends));
+    let certificate = params.signed_by(&key, authority).map_err(|error| unsound(&error))?;
+    check(files, certificate.der(), hosts)?;
+    write(&files.key, &key.serialize_pem(), 0o600)?;
+    write(&files.cert, &certificate.pem(), 0o644)
+}
+
+/// Whether a client that trusts the authority will trust the certificate, as a client would find out.
+fn check(files: &Files, certificate: &CertificateDer<'_>, hosts: &[String]) -> Result<(), Failure> {
+    let unusable = |why: String| {
+        Failure::failed(
+            format!("{} cannot vouch for {}: {why}", files.ca.display(), hosts.join(", ")),
+            "Choose another --dir for these hosts, and let services trust its ca.pem.",
+        )
+    };
+    let ca = CertificateDer::from_pem_file(&files.ca).map_err(|error| unusable(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    roots.add(ca).map_err(|error| unusable(error.to_string()))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+    let verifier = verifier.map_err(|error| unusable(error.to_string()))?;
+    for host in hosts {
+        let name = ServerName::try_from(host.as_str()).map_err(|error| unusable(error.to_string()))?;
+        verifier
+            .verify_server_cert(certificate, &[], &name, &[], UnixTime::now())
+            .map_err(|error| unusable(error.to_string()))?;
+    }
+    Ok(())
+}
+
+fn moment(seconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// Whole or not at all: a server may be reading it.
+fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let written = || -> std::io::Result<()> {
+        let mut draft = tempfile::NamedTempFile::new_in(folder)?;
+        draft.write_all(text.as_bytes())?;
+        draft.as_file().set_permissions(Permissions::from_mode(mode))?;
+        draft.as_file().sync_all()?;
+        draft.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    written().map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::failed(
+        format!("cannot write {}: {error}", path.display()),
+        "Choose a --dir that you may write to.",
+    )
+}
+
+fn unsound(error: &rcgen::Error) -> Failure {
+    Failure::failed(format!("cannot make a certificate: {error}"), "Report it: this should not happen.")
+}
+
+fn tell(files: &Files, hosts: &[String], made: bool, ends: i64, as_json: bool) {
+    let ends = Timestamp::from_second(ends).map_or_else(|_| String::new(), |at| at.to_string());
+    if as_json {
+        output::json(&json!({
+            "ca": files.ca, "cert": files.cert, "key": files.key, "hosts": hosts, "expires_at": ends,
+            "new_authority": made,
+        }));
+        return;
+    }
+    let (cert, key, ca) = (files.cert.display(), files.key.display(), files.ca.display());
+    output::text(&format!("The facade gets its certificate (for {}, until {ends}):", hosts.join(", ")));
+    output::text(&format!("  [facade.wechat]\n  tls = {{ cert = \"{cert}\", key = \"{key}\" }}\n"));
+    output::text(&format!("Services trust {ca}, by one of:"));
+    output::text(&format!(
+        "  NODE_EXTRA_CA_CERTS={ca}   Node.js\n  REQUESTS_CA_BUNDLE=bundle.pem   Python (requests)\n  \
+         SSL_CERT_FILE=bundle.pem   Go, Ruby, Rust, and whatever uses OpenSSL\n  \
+         openssl.cafile and curl.cainfo = bundle.pem   PHP (php.ini)\n\
+         where bundle.pem takes the place of the system's list and so has to contain it:\n  \
+         cat /etc/ssl/certs/ca-certificates.crt {ca} > bundle.pem"
+    ));
+    output::remark(&format!(
+        "{} can vouch for these hosts and no others. Keep it where only you can read it, or delete it: then the \
+         certificate cannot be renewed.",
+        files.ca_key.display()
+    ));
+}

@@ -1,0 +1,70 @@
+//! The facade under the platform's own name, with a certificate that `tokenward cert` made.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod lab;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Output;
+
+use lab::{KEY, Lab, classic, documented, tokenward};
+use serde_json::Value;
+
+fn cert(folder: &Path, arguments: &[&str]) -> Output {
+    tokenward().arg("cert").arg("--dir").arg(folder.join("tls")).args(arguments).output().unwrap()
+}
+
+fn authority(folder: &Path) -> Vec<u8> {
+    std::fs::read(folder.join("tls/ca.pem")).unwrap()
+}
+
+/// The answer to a token request that believes to go to api.weixin.qq.com, from a client that trusts this authority.
+async fn ask(facade: &str, ca: &[u8]) -> reqwest::Result<Value> {
+    let address: SocketAddr = facade.trim_start_matches("http://").parse().unwrap();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([reqwest::Certificate::from_pem(ca).unwrap()])
+        .resolve("api.weixin.qq.com", address)
+        .build()
+        .unwrap();
+    let query = format!("grant_type=client_credential&appid=wxclassic&secret={KEY}");
+    let url = format!("https://api.weixin.qq.com:{}/cgi-bin/token?{query}", address.port());
+    client.get(url).send().await?.json().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sdk_that_cannot_be_pointed_elsewhere_is_served_under_the_platforms_name() {
+    let lab = Lab::new(documented()).await;
+    assert!(cert(lab.folder.path(), &[]).status.success());
+    let tls = "[facade.wechat]\nlisten = \"127.0.0.1:0\"\ntls = { cert = \"tls/cert.pem\", key = \"tls/key.pem\" }\n";
+    let server = lab.serve(&format!("{tls}{}", classic("5m")));
+    let ca = authority(lab.folder.path());
+    assert!(ask(&server.facade(), &ca).await.unwrap()["access_token"].is_string());
+    let elsewhere = tempfile::tempdir().unwrap();
+    assert!(cert(elsewhere.path(), &[]).status.success());
+    assert!(ask(&server.facade(), &authority(elsewhere.path())).await.is_err());
+}
+
+#[test]
+fn an_authority_is_kept_and_vouches_for_its_own_hosts_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let first: Value = serde_json::from_slice(&cert(folder.path(), &["--json"]).stdout).unwrap();
+    assert_eq!(first["new_authority"], true);
+    let ca = authority(folder.path());
+    let second: Value = serde_json::from_slice(&cert(folder.path(), &["--json"]).stdout).unwrap();
+    assert_eq!((second["new_authority"].clone(), authority(folder.path())), (Value::Bool(false), ca));
+    let refused = cert(folder.path(), &["--host", "elsewhere.example"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("cannot vouch for elsewhere.example"));
+}
+
+#[test]
+fn private_keys_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    cert(folder.path(), &[]);
+    for key in ["tls/ca-key.pem", "tls/key.pem"] {
+        let mode = std::fs::metadata(folder.path().join(key)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{key}");
+    }
+}

@@ -42,8 +42,8 @@ pub enum Effect {
     },
     /// Make the platform's cheapest call with this token; answer `Probed`.
     Probe {
-        /// The generation of the token.
-        generation: u64,
+        /// Which probe of the credential it is: the answer to an older one is of no interest.
+        probe: u64,
         /// The token.
         token: Secret,
     },

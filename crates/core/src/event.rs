@@ -52,10 +52,10 @@ pub enum Event {
         /// The attempt.
         attempt: u64,
     },
-    /// The platform's cheapest call was made with the token of this generation.
+    /// The platform's cheapest call was made with a token.
     Probed {
-        /// The generation whose token was used.
-        generation: u64,
+        /// The probe.
+        probe: u64,
         /// What came of it.
         verdict: Verdict,
     },

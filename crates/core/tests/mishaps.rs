@@ -6,7 +6,7 @@ use bench::{Answer, Bench, classic, coexisting, minutes, seconds, stable};
 use tokenward_core::budget::Limits;
 use tokenward_core::credential::ReportAnswer;
 use tokenward_core::effect::Happening;
-use tokenward_core::event::{Outcome, Verdict};
+use tokenward_core::event::{Event, Outcome, Verdict};
 use tokenward_core::failure::FailureKind;
 use tokenward_core::policy::Policy;
 use tokenward_core::time::Span;
@@ -212,4 +212,24 @@ fn a_refusal_that_comes_late_ends_the_doubt() {
     let doubtful = told_life(&bench);
     bench.fail(bench.last_attempt, FailureKind::PlatformBusy, Outcome::Refused);
     assert!(told_life(&bench) > doubtful, "{doubtful:?}");
+}
+
+#[test]
+fn an_answer_to_an_older_probe_is_not_taken_for_the_answer_to_the_newest() {
+    let mut bench = Bench::new(classic());
+    bench.run_until_due();
+    bench.answer = Answer::LostAfterIssue;
+    bench.probe_answers = false;
+    bench.run_until_fetch();
+    bench.report(1, false);
+    bench.run_for(seconds(1));
+    let older = bench.last_probe;
+    bench.answer = Answer::NotSent;
+    bench.run_for(minutes(9));
+    bench.report(1, false);
+    bench.run_for(seconds(1));
+    assert_ne!(bench.last_probe, older);
+    let doubtful = told_life(&bench);
+    bench.handle(Event::Probed { probe: older, verdict: Verdict::Alive });
+    assert!(told_life(&bench) <= doubtful, "an old answer says nothing about now");
 }

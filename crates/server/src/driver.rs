@@ -265,9 +265,9 @@ impl Running {
                 let patience = Duration::from_millis(u64::try_from(timeout.0).unwrap_or(0));
                 self.spawn(id, async move { egress.fetch(material, attempt, kind, patience).await });
             }
-            Effect::Probe { generation, token } => {
+            Effect::Probe { probe, token } => {
                 let (egress, material) = (driver.egress.clone(), Arc::clone(material));
-                self.spawn(id, async move { egress.probe(material, generation, token).await });
+                self.spawn(id, async move { egress.probe(material, probe, token).await });
             }
             Effect::RereadSecret => self.reread(id, Arc::clone(material)),
         }

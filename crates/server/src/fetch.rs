@@ -139,9 +139,9 @@ impl Egress {
 
     /// Makes the platform's cheapest call with a token. It harms nobody, so the next base URL is asked
     /// whatever went wrong with the one before.
-    pub async fn probe(&self, material: Arc<Material>, generation: u64, token: Secret) -> Event {
+    pub async fn probe(&self, material: Arc<Material>, probe: u64, token: Secret) -> Event {
         let verdict = tokio::time::timeout(PROBE_TIMEOUT, self.ask_about(&material, &token)).await;
-        Event::Probed { generation, verdict: verdict.unwrap_or(Verdict::Unclear) }
+        Event::Probed { probe, verdict: verdict.unwrap_or(Verdict::Unclear) }
     }
 
     async fn ask_about(&self, material: &Material, token: &Secret) -> Verdict {

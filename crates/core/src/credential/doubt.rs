@@ -35,6 +35,8 @@ pub enum ReportAnswer {
 /// The probing of the token in hand.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Probe {
+    /// Counts probes, so that an answer that comes too late is not taken for that to another one.
+    number: u64,
     in_flight: bool,
     /// A report waits for it.
     asked: bool,
@@ -53,7 +55,7 @@ const PROBE_TIMEOUT: Span = Span::seconds(10);
 impl Probe {
     /// A new token: what was asked about the old one is of no interest.
     pub(super) fn forget(&mut self) {
-        *self = Probe { started: self.started, ..Probe::default() };
+        *self = Probe { number: self.number, started: self.started, ..Probe::default() };
     }
 
     /// When the first probe since `moment` was begun, if it is still in flight: news worth waiting for.
@@ -210,7 +212,7 @@ impl Credential {
     pub(super) fn advance_probe(&mut self, cx: &mut Context<'_>) {
         let now = cx.now.boot;
         if self.probe.in_flight_since().is_some_and(|since| now >= since + PROBE_TIMEOUT) {
-            self.on_probed(self.generation(), &Verdict::Unclear, cx);
+            self.on_probed(self.probe.number, &Verdict::Unclear, cx);
         }
         if self.next_probe() > now {
             return;
@@ -221,19 +223,21 @@ impl Credential {
             self.probe.asked = false;
             return;
         };
-        let (generation, token) = (held.generation, held.token.clone());
+        let token = held.token.clone();
+        self.probe.number += 1;
+        let probe = self.probe.number;
         if self.budget.take_probe(cx.now, self.jitter()) {
             self.probe.in_flight = true;
             self.dirty |= self.exposure.count > 0;
-            cx.effects.push(Effect::Probe { generation, token });
+            cx.effects.push(Effect::Probe { probe, token });
         } else if asked || suspect {
             self.probe.in_flight = true;
-            self.on_probed(generation, &Verdict::Unclear, cx);
+            self.on_probed(probe, &Verdict::Unclear, cx);
         }
     }
 
-    pub(super) fn on_probed(&mut self, generation: u64, verdict: &Verdict, cx: &mut Context<'_>) {
-        if self.generation() != generation || !self.probe.in_flight {
+    pub(super) fn on_probed(&mut self, probe: u64, verdict: &Verdict, cx: &mut Context<'_>) {
+        if self.probe.number != probe || !self.probe.in_flight {
             return;
         }
         self.probe.in_flight = false;

@@ -221,7 +221,7 @@ impl Credential {
             Event::Kept { attempt } => self.on_kept(attempt, cx),
             Event::KeepFailed { attempt } => self.on_keep_failed(attempt, cx),
             Event::KeepSuperseded { attempt } => self.on_keep_superseded(attempt, cx),
-            Event::Probed { generation, verdict } => self.on_probed(generation, &verdict, cx),
+            Event::Probed { probe, verdict } => self.on_probed(probe, &verdict, cx),
             Event::SecretChanged { config_mark } => self.on_secret_changed(config_mark, cx),
         }
         self.advance(cx);

@@ -51,6 +51,7 @@ pub struct Bench {
     pub intents: u32,
     pub probes: u32,
     pub last_attempt: u64,
+    pub last_probe: u64,
     pub happenings: Vec<Happening>,
     pub fingerprint: [u8; 32],
     pub config_mark: [u8; 16],
@@ -126,6 +127,7 @@ impl Bench {
             intents: 0,
             probes: 0,
             last_attempt: 0,
+            last_probe: 0,
             happenings: Vec::new(),
             fingerprint: [1; 32],
             config_mark: [1; 16],
@@ -257,10 +259,11 @@ impl Bench {
                     let token = self.stored.take().and_then(|(_, token)| token);
                     self.stored = Some((*record, token));
                 }
-                Effect::Probe { generation, .. } => {
+                Effect::Probe { probe, .. } => {
                     self.probes += 1;
+                    self.last_probe = probe;
                     if self.probe_answers {
-                        self.handle(Event::Probed { generation, verdict: self.verdict.clone() });
+                        self.handle(Event::Probed { probe, verdict: self.verdict.clone() });
                     }
                 }
                 Effect::Publish { view } => self.view = *view,
@@ -334,7 +337,7 @@ impl Bench {
     }
 
     pub fn probe_result(&mut self, verdict: Verdict) {
-        self.handle(Event::Probed { generation: self.generation(), verdict });
+        self.handle(Event::Probed { probe: self.last_probe, verdict });
     }
 
     pub fn report(&mut self, generation: u64, proven: bool) -> ReportAnswer {

@@ -106,7 +106,7 @@ impl World {
         policy
     }
 
-    pub(super) fn probe(&mut self, life: u32, generation: u64, token: u64) -> Played {
+    pub(super) fn probe(&mut self, life: u32, probe: u64, token: u64) -> Played {
         let verdict = if self.platform.is_down {
             Verdict::Unclear
         } else if self.platform.is_alive(token, self.now.boot) {
@@ -116,7 +116,7 @@ impl World {
         };
         let back = Span(self.random.between(1, 300));
         self.note(format!("platform says {verdict:?} of token {token}"));
-        self.come(back, Coming::Hear(life, Event::Probed { generation, verdict }));
+        self.come(back, Coming::Hear(life, Event::Probed { probe, verdict }));
         Ok(())
     }
 }

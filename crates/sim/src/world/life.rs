@@ -107,9 +107,9 @@ impl World {
             }
             Effect::Note { record } => self.write(life, Write::Note(*record), Ack::Nothing),
             Effect::Fetch { attempt, kind, .. } => self.send(life, attempt, kind)?,
-            Effect::Probe { generation, token } => {
+            Effect::Probe { probe, token } => {
                 let delay = Span(self.random.between(1, 500));
-                self.come(delay, Coming::Probe { life, generation, token: number(&token) });
+                self.come(delay, Coming::Probe { life, probe, token: number(&token) });
             }
             Effect::Publish { view } => {
                 let line =

@@ -47,7 +47,7 @@ enum Coming {
     /// A fetch arrives at the platform.
     Fetch { life: u32, attempt: u64, kind: FetchKind },
     /// A probe arrives at the platform.
-    Probe { life: u32, generation: u64, token: u64 },
+    Probe { life: u32, probe: u64, token: u64 },
     /// A reader reads.
     Read,
     /// A holder uses its token.
@@ -228,7 +228,7 @@ impl World {
             Coming::Hear(life, event) => self.hear(life, event),
             Coming::Store(life, write, ack) => self.carry_out_write(life, &write, ack),
             Coming::Fetch { life, attempt, kind } => self.fetch(life, attempt, kind),
-            Coming::Probe { life, generation, token } => self.probe(life, generation, token),
+            Coming::Probe { life, probe, token } => self.probe(life, probe, token),
             Coming::Read => self.read(),
             Coming::Use(holder) => self.use_token(holder),
             Coming::Accident(accident) => self.happen(accident),

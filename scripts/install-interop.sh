@@ -6,13 +6,17 @@ cd "$(dirname "$0")/.."
 place=target/interop
 mkdir -p "$place"
 
-python_wanted=$(sha256sum interop/python/requirements.txt)
-if [ "$(cat "$place/python.done" 2>/dev/null)" != "$python_wanted" ]; then
-  rm -rf "$place/python"
-  python3 -m venv "$place/python"
-  "$place/python/bin/pip" install --quiet --disable-pip-version-check -r interop/python/requirements.txt
-  echo "$python_wanted" > "$place/python.done"
-fi
+# Environments of their own for what does not go together.
+for environment in "python requirements.txt" "python-wechat requirements-wechat.txt" "python-wechatpy2 requirements-wechatpy2.txt"; do
+  read -r name list <<<"$environment"
+  wanted=$(sha256sum "interop/python/$list")
+  if [ "$(cat "$place/$name.done" 2>/dev/null)" != "$wanted" ]; then
+    rm -rf "${place:?}/$name"
+    python3 -m venv "$place/$name"
+    "$place/$name/bin/pip" install --quiet --disable-pip-version-check -r "interop/python/$list"
+    echo "$wanted" > "$place/$name.done"
+  fi
+done
 
 node_wanted=$(sha256sum interop/node/package-lock.json)
 mkdir -p "$place/node"

@@ -8,8 +8,8 @@ use tokenward_core::credential::ReportAnswer;
 use tokenward_core::effect::Happening;
 use tokenward_core::event::{Event, Outcome, Verdict};
 use tokenward_core::failure::FailureKind;
-use tokenward_core::policy::Policy;
-use tokenward_core::time::Span;
+use tokenward_core::policy::{Lead, Policy};
+use tokenward_core::time::{Boot, Span};
 use tokenward_core::view::State;
 
 /// Told lives of a token that may be dead already.
@@ -99,11 +99,11 @@ fn a_token_that_ends_before_the_safe_part_of_a_lost_fetch_is_replaced_at_its_end
     let mut bench = Bench::new(classic());
     bench.run_until_due();
     bench.answer = Answer::NotSent;
-    bench.run_until(tokenward_core::time::Boot(0) + minutes(119));
+    bench.run_until(Boot(0) + minutes(119));
     bench.answer = Answer::LostAfterIssue;
     let lost = bench.run_until_fetch();
     bench.answer = Answer::Grant;
-    bench.run_for(minutes(120) - (lost - tokenward_core::time::Boot(0)) + seconds(2));
+    bench.run_for(minutes(120) - (lost - Boot(0)) + seconds(2));
     assert_eq!(bench.state(), State::Live);
 }
 
@@ -148,7 +148,7 @@ fn a_stalled_intent_does_not_stop_a_fetch_when_the_token_is_nearly_over() {
     let mut bench = Bench::new(classic());
     bench.run_until_due();
     bench.store_answers = false;
-    bench.run_until(tokenward_core::time::Boot(0) + minutes(111));
+    bench.run_until(Boot(0) + minutes(111));
     assert_eq!(bench.fetches, 2);
 }
 
@@ -232,4 +232,15 @@ fn an_answer_to_an_older_probe_is_not_taken_for_the_answer_to_the_newest() {
     let doubtful = told_life(&bench);
     bench.handle(Event::Probed { probe: older, verdict: Verdict::Alive });
     assert!(told_life(&bench) <= doubtful, "an old answer says nothing about now");
+}
+
+#[test]
+fn what_somebody_asks_for_before_the_token_is_due_is_not_fetched_without_an_intent() {
+    let mut bench = Bench::new(Policy { lead: Lead::Fixed(minutes(5)), ..classic() });
+    bench.run_until(Boot(0) + minutes(112));
+    bench.intend_fails = true;
+    bench.refresh(true).expect("it begins, and ends at the store");
+    assert_eq!(bench.fetches, 1);
+    bench.run_until(Boot(0) + minutes(117));
+    assert_eq!(bench.fetches, 2);
 }

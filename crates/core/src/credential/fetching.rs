@@ -235,10 +235,11 @@ impl Credential {
         }
     }
 
-    /// Whether an embedded store that fails must not stop a fetch: the life of the token is nearly over.
+    /// Whether an embedded store that fails must not stop a fetch: the life of the token is nearly over. Before it
+    /// is due there is time, whoever asks: a restart must be able to tell when a fetch without an intent is possible.
     fn is_last_resort(&self, cx: &Context<'_>) -> bool {
-        let left = self.usable(cx.now.boot).map_or(Span::ZERO, |held| held.end - cx.now.boot);
-        cx.embedded && left < LAST_RESORT
+        let now = cx.now.boot;
+        cx.embedded && self.usable(now).is_none_or(|held| held.due <= now && held.end - now < LAST_RESORT)
     }
 
     fn wait_for_store(&mut self, cx: &mut Context<'_>) {

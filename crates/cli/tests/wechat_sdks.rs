@@ -1,0 +1,176 @@
+//! Real WeChat SDKs from PyPI and npm against the real binary and the emulator. Of each SDK nothing is changed but
+//! where it finds the platform; its secret is a client key. `scripts/install-interop.sh` installs them.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod lab;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use lab::{KEY, Lab, Server, classic, documented, scaled};
+use serde_json::{Value, json};
+use tokenward_emulator::{Fault, FaultKind};
+
+/// An SDK in a process of its own, with its own idea of the token.
+struct Sdk {
+    child: Child,
+    commands: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Sdk {
+    fn start(name: &str, server: &Server) -> Sdk {
+        let mut child = command(name)
+            .env("FACADE", server.facade())
+            .env("APPID", "wxclassic")
+            .env("SECRET", KEY)
+            .env_remove("HTTP_PROXY")
+            .env_remove("http_proxy")
+            .env_remove("HTTPS_PROXY")
+            .env_remove("https_proxy")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let commands = child.stdin.take().unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        Sdk { child, commands, answers }
+    }
+
+    fn ask(&mut self, command: &str) -> Value {
+        tokio::task::block_in_place(|| {
+            writeln!(self.commands, "{command}").unwrap();
+            let mut line = String::new();
+            self.answers.read_line(&mut line).unwrap();
+            serde_json::from_str(&line).unwrap_or_else(|_| panic!("the SDK ended at {command}: {line}"))
+        })
+    }
+
+    fn token(&mut self) -> String {
+        self.ask("token")["ok"].as_str().unwrap().to_owned()
+    }
+
+    /// A GET and a POST, as the SDK's user sees them.
+    fn works(&mut self) {
+        let followers = self.ask("followers");
+        assert_eq!(followers["ok"].as_array().map(Vec::len), Some(2), "{followers}");
+        assert_eq!(self.ask("send"), json!({"ok": 0}));
+    }
+}
+
+impl Drop for Sdk {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn command(name: &str) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let installed = |path: &str| -> PathBuf {
+        let path = root.join("target/interop").join(path);
+        assert!(path.exists(), "{} is missing: run scripts/install-interop.sh", path.display());
+        path
+    };
+    let python = |environment: &str, sdk: &str| {
+        let mut command = Command::new(installed(&format!("{environment}/bin/python")));
+        command.arg(root.join("interop/python/wechat_sdks.py")).arg(sdk);
+        command
+    };
+    match name {
+        "wechatpy2" => python("python-wechatpy2", "wechatpy"),
+        "wechatpy" | "werobot" | "weixin-python" => python("python-wechat", name),
+        _ => {
+            let mut command = Command::new("node");
+            command.arg(installed("node/wechat-sdks.mjs")).arg(name);
+            command
+        }
+    }
+}
+
+fn facade(lines: &str, credentials: &str) -> String {
+    format!("[facade.wechat]\nlisten = \"127.0.0.1:0\"\n{lines}\n{credentials}")
+}
+
+/// The token dies at the platform: the SDK never notices, and one fetch replaces it.
+async fn notices_no_death(name: &str) {
+    for hand_out in ["token", "handle"] {
+        let lab = Lab::new(documented()).await;
+        let server = lab.serve(&facade(&format!("hand_out = \"{hand_out}\""), &classic("5m")));
+        let mut sdk = Sdk::start(name, &server);
+        let token = sdk.token();
+        assert_eq!(lab.accepts(server.http(), &token).await, hand_out == "token");
+        sdk.works();
+        let before = lab.emulator.stats().token_refused;
+        for fetches in 2..4 {
+            lab.control().invalidate(Some("wxclassic")).unwrap();
+            sdk.works();
+            assert_eq!(lab.issued(), fetches, "{name} with {hand_out}s");
+        }
+        assert_eq!(lab.emulator.stats().token_refused - before, 2, "only the facade saw them");
+    }
+}
+
+/// Tokens rotate under it: the SDK goes on, and nothing is fetched that was not due.
+async fn lives_through_rotations(name: &str) {
+    for hand_out in ["token", "handle"] {
+        let lab = Lab::new(scaled(4, 1)).await;
+        let server = lab.serve(&facade(&format!("hand_out = \"{hand_out}\""), &classic("1s")));
+        let mut sdk = Sdk::start(name, &server);
+        let mut generation = 0;
+        for _ in 0..3 {
+            generation = server.next_token("shop", generation).await.generation();
+            sdk.works();
+        }
+        assert!((generation..=generation + 1).contains(&lab.issued()), "{name}: {}", lab.issued());
+        assert_eq!(lab.emulator.stats().token_refused, 0, "{name} with {hand_out}s");
+    }
+}
+
+/// The platform refuses every token: one fetch, and one error that the SDK does not take for a reason to go on.
+async fn gives_up_at_once(name: &str) {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&facade("", &classic("5m")));
+    let mut sdk = Sdk::start(name, &server);
+    sdk.works();
+    let kind = FaultKind::Errcode { errcode: 40001, errmsg: None, error: None, status: None };
+    lab.control().inject(Fault::new(kind).on("/cgi-bin/user/get")).unwrap();
+    let refused = sdk.ask("followers");
+    assert!(refused.get("ok").is_none(), "{refused}");
+    assert_eq!(lab.issued(), 2, "{name}: one fetch at most");
+    let stats = serde_json::to_value(lab.emulator.stats()).unwrap();
+    assert_eq!(stats["by_path"]["/cgi-bin/user/get"]["requests"], 3, "{name}: no loop: {stats}");
+}
+
+macro_rules! sdks {
+    ($($module:ident = $name:literal;)+) => {
+        $(mod $module {
+            #[tokio::test(flavor = "multi_thread")]
+            async fn notices_no_death() {
+                super::notices_no_death($name).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn lives_through_rotations() {
+                super::lives_through_rotations($name).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn gives_up_at_once() {
+                super::gives_up_at_once($name).await;
+            }
+        })+
+    };
+}
+
+sdks! {
+    wechatpy = "wechatpy";
+    wechatpy2 = "wechatpy2";
+    werobot = "werobot";
+    weixin_python = "weixin-python";
+    co_wechat_api = "co-wechat-api";
+    wechat_api = "wechat-api";
+    node_easywechat = "node-easywechat";
+    node_easywechat_stable = "node-easywechat-stable";
+}

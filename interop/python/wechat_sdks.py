@@ -1,0 +1,90 @@
+"""Lets a WeChat SDK from PyPI work against a facade. Reads one command a line, prints one JSON value a line.
+
+Commands: `token`, `followers` (a GET), `send` (a POST). The SDK is pointed at FACADE by what its page under docs/sdk
+says, and otherwise used as its own documentation shows.
+"""
+
+import json
+import os
+import sys
+import tempfile
+
+FACADE, APPID, SECRET = os.environ["FACADE"], os.environ["APPID"], os.environ["SECRET"]
+
+
+class Wechatpy:
+    def __init__(self):
+        import requests
+        from wechatpy import WeChatClient
+
+        class ToFacade(requests.adapters.HTTPAdapter):
+            def send(self, request, **kwargs):
+                request.url = request.url.replace("https://api.weixin.qq.com", FACADE, 1)
+                return super().send(request, **kwargs)
+
+        self.client = WeChatClient(APPID, SECRET)
+        self.client._http.mount("https://api.weixin.qq.com", ToFacade())
+
+    def token(self):
+        return self.client.access_token
+
+    def followers(self):
+        return self.client.user.get_followers()["data"]["openid"]
+
+    def send(self):
+        return self.client.message.send_text("o1", "hello")["errcode"]
+
+
+class WeRoBot:
+    def __init__(self):
+        from werobot.client import Client
+
+        class ToFacade(Client):
+            def request(self, method, url, **kwargs):
+                url = url.replace("https://api.weixin.qq.com", FACADE, 1)
+                return super().request(method, url, **kwargs)
+
+        self.client = ToFacade({"APP_ID": APPID, "APP_SECRET": SECRET})
+
+    def token(self):
+        return self.client.token
+
+    def followers(self):
+        return self.client.get_followers()["data"]["openid"]
+
+    def send(self):
+        return self.client.send_text_message("o1", "hello")["errcode"]
+
+
+class WeixinPython:
+    def __init__(self):
+        from weixin.mp import WeixinMP
+
+        class ToFacade(WeixinMP):
+            api_uri = FACADE
+
+        folder = tempfile.mkdtemp()
+        self.mp = ToFacade(APPID, SECRET, ac_path=folder + "/token", jt_path=folder + "/ticket")
+
+    def token(self):
+        return self.mp.access_token
+
+    def followers(self):
+        return self.mp.user_get()["data"]["openid"]
+
+    def send(self):
+        message = {"touser": "o1", "msgtype": "text", "text": {"content": "hello"}}
+        return self.mp.post("/message/custom/send", message)["errcode"]
+
+
+def main():
+    sdk = {"wechatpy": Wechatpy, "werobot": WeRoBot, "weixin-python": WeixinPython}[sys.argv[1]]()
+    for line in sys.stdin:
+        try:
+            said = {"ok": getattr(sdk, line.strip())()}
+        except Exception as error:
+            said = {"error": f"{type(error).__name__}: {error}", "code": getattr(error, "errcode", None)}
+        print(json.dumps(said), flush=True)
+
+
+main()

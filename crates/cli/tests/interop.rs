@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lab::{KEY, Lab, Server, documented, four};
+use oauth2::basic::BasicClient;
+use oauth2::{AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, TokenResponse as _, TokenUrl};
 use serde_json::Value;
 
 fn installed(path: &str) -> PathBuf {
@@ -76,4 +78,31 @@ async fn openid_client() {
 async fn simple_oauth2() {
     gets_every_token(|| node("simple-oauth2-header")).await;
     gets_every_token(|| node("simple-oauth2-body")).await;
+}
+
+/// The crate brings no HTTP client of its own here: it is lent the test's.
+async fn lend(http: reqwest::Client, request: HttpRequest) -> reqwest::Result<HttpResponse> {
+    let (parts, body) = request.into_parts();
+    let url = parts.uri.to_string();
+    let answer = http.request(parts.method, url).headers(parts.headers).body(body).send().await?;
+    let mut response = http::Response::builder().status(answer.status());
+    *response.headers_mut().unwrap() = answer.headers().clone();
+    Ok(response.body(answer.bytes().await?.to_vec()).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oauth2_of_rust() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&four());
+    for (name, kind) in [("shop", AuthType::BasicAuth), ("crm", AuthType::RequestBody)] {
+        let client = BasicClient::new(ClientId::new(name.to_owned()))
+            .set_client_secret(ClientSecret::new(KEY.to_owned()))
+            .set_token_uri(TokenUrl::new(format!("{}/oauth2/token", server.url)).unwrap())
+            .set_auth_type(kind);
+        let http = server.http().clone();
+        let asking = client.exchange_client_credentials();
+        let got = asking.request_async(&|request| lend(http.clone(), request)).await.unwrap();
+        assert_eq!(got.access_token().secret(), server.token(name).await.token(), "{name}");
+        assert!(got.expires_in().unwrap().as_secs() > 3_000);
+    }
 }

@@ -174,3 +174,33 @@ sdks! {
     node_easywechat = "node-easywechat";
     node_easywechat_stable = "node-easywechat-stable";
 }
+
+/// EasyWeChat 6 cannot be installed from a registry here. On the wire it asks with a query, keeps the token for exactly
+/// the seconds it was told, without a lead of its own, and takes every answer as it comes: it never asks again.
+#[tokio::test(flavor = "multi_thread")]
+async fn easywechat_6_by_its_wire_behaviour() {
+    let lab = Lab::new(scaled(4, 1)).await;
+    let server = lab.serve(&facade("", &classic("1s")));
+    let base = server.facade();
+    let query = format!("grant_type=client_credential&appid=wxclassic&secret={KEY}");
+    let (mut token, mut good_until) = (String::new(), tokio::time::Instant::now());
+    let mut generation = 0;
+    let (mut calls, mut asked) = (0, 0);
+    while generation < 5 {
+        if tokio::time::Instant::now() >= good_until {
+            let url = format!("{base}/cgi-bin/token?{query}");
+            let answer = server.send(server.http().get(url)).await;
+            token = answer.body["access_token"].as_str().unwrap().to_owned();
+            let told = std::time::Duration::from_secs(answer.body["expires_in"].as_u64().unwrap());
+            good_until = tokio::time::Instant::now() + told;
+            asked += 1;
+        }
+        let url = format!("{base}/cgi-bin/user/get?access_token={token}");
+        let answer = server.send(server.http().get(url).header("content-type", "application/json")).await;
+        assert!(answer.body["data"]["openid"].is_array(), "call {calls}: {answer:?}");
+        generation = answer.header("tokenward-generation").parse().unwrap();
+        calls += 1;
+    }
+    assert!(asked >= 4 && calls > 100, "{asked} {calls}");
+    assert_eq!(lab.emulator.stats().token_refused, 0);
+}

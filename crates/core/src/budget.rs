@@ -20,6 +20,8 @@ pub struct Limits {
     pub forced_for_reports: u32,
     /// The least time between two forced fetches.
     pub forced_spacing: Span,
+    /// Fetches in a row while somebody else keeps fetching for the same app.
+    pub contested_burst: u32,
 }
 
 impl Default for Limits {
@@ -30,6 +32,7 @@ impl Default for Limits {
             forced_per_day: 20,
             forced_for_reports: 15,
             forced_spacing: Span::seconds(30),
+            contested_burst: 20,
         }
     }
 }

@@ -154,7 +154,7 @@ impl Credential {
     fn take_budget(&mut self, cause: Cause, kind: FetchKind, now: Now) -> Result<(), Exhausted> {
         if self.foreign.is_contested(now.boot) && self.usable(now.boot).is_none() {
             // While contested and without a token, a bucket of its own takes the place of the one for reports.
-            let fetches = self.foreign.with_fetch(now.boot)?;
+            let fetches = self.foreign.with_fetch(now.boot, self.policy.limits.contested_burst)?;
             let cause = if kind == FetchKind::Forced { cause } else { cause.max(Cause::Person) };
             self.budget.take(now, self.jitter(), &self.policy.limits, cause, kind)?;
             self.foreign.set_fetches(fetches);

@@ -23,7 +23,6 @@ pub(super) struct Foreign {
 }
 
 const CONTEST_WINDOW: Span = Span::hours(1);
-const CONTEST_BURST: u32 = 20;
 /// 300 fetches a day.
 const CONTEST_REFILL: Span = Span::seconds(288);
 
@@ -66,9 +65,9 @@ impl Foreign {
     }
 
     /// The bucket of contested fetches after one more.
-    pub(super) fn with_fetch(&self, now: Boot) -> Result<Bucket, Exhausted> {
+    pub(super) fn with_fetch(&self, now: Boot, burst: u32) -> Result<Bucket, Exhausted> {
         let mut fetches = self.fetches;
-        fetches.take(now, CONTEST_BURST, CONTEST_REFILL)?;
+        fetches.take(now, burst, CONTEST_REFILL)?;
         Ok(fetches)
     }
 

@@ -4,7 +4,7 @@
 //! to: without its quotes, under a misspelt key, in a comment, in a URL.
 
 /// Keys whose values are shown. Everything else is starred out.
-const HARMLESS: [&str; 46] = [
+const HARMLESS: [&str; 47] = [
     "allow_plaintext",
     "allow_private",
     "app_id",
@@ -15,6 +15,7 @@ const HARMLESS: [&str; 46] = [
     "bind",
     "ca_file",
     "client_auth",
+    "contested_burst",
     "client_id",
     "credentials",
     "daily_budget",

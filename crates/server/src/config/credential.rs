@@ -43,7 +43,8 @@ struct App {
 }
 
 const PLATFORMS: [&str; 3] = ["wechat", "baidu", "oauth2"];
-const REFRESH: [&str; 6] = ["lead", "overlap", "skew", "safe_part", "renew_window", "daily_budget"];
+const REFRESH: [&str; 7] =
+    ["lead", "overlap", "skew", "safe_part", "renew_window", "daily_budget", "contested_burst"];
 
 impl CredentialConfig {
     pub(super) fn read(
@@ -269,6 +270,7 @@ fn read_policy(
     let safe_part = section.duration("safe_part", reader);
     let renew_window = section.duration("renew_window", reader);
     let daily_budget = section.count("daily_budget", reader);
+    let contested_burst = section.count("contested_burst", reader);
     let span = section.span.clone();
     section.later(&["schedule"], reader);
     section.finish(&REFRESH, reader);
@@ -306,6 +308,8 @@ fn read_policy(
         probe: true,
         limits: Limits {
             per_day: daily_budget.map_or(defaults.per_day, |placed| placed.value),
+            contested_burst: contested_burst
+                .map_or(Limits::default().contested_burst, |placed| placed.value.max(1)),
             ..Limits::default()
         },
     })

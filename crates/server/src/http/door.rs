@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use axum::Router;
+use http::uri::Scheme;
 use http::{HeaderValue, Method, Request, Response, header};
 use http_body_util::Either;
 use hyper::body::Incoming;
@@ -84,8 +85,8 @@ const TOKEN_END: &str = "/token";
 const CALL_START: &str = "/v1/call/";
 
 impl Door {
-    pub fn new(api: Arc<Api>, entrance: Entrance) -> Door {
-        let router = routes::router(Arc::clone(&api), entrance);
+    pub fn new(api: Arc<Api>, entrance: Entrance, scheme: Scheme) -> Door {
+        let router = routes::router(Arc::clone(&api), entrance, scheme);
         Door { inner: Arc::new(Inner { api, entrance, router }), activity: Arc::default() }
     }
 

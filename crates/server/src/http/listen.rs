@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::uri::Scheme;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -68,7 +69,9 @@ pub async fn serve(listener: Listener, api: Arc<Api>, mut stop: watch::Receiver<
         Listener::Tcp(_, entrance, _) => *entrance,
         Listener::Admin(_) => Entrance::Admin,
     };
-    let door = Door::new(api, entrance);
+    let secure = matches!(&listener, Listener::Tcp(_, _, Some(_)));
+    let scheme = if secure { Scheme::HTTPS } else { Scheme::HTTP };
+    let door = Door::new(api, entrance, scheme);
     // The operator gets in even when the public door is crowded.
     let crowded = matches!(entrance, Entrance::Public | Entrance::Facade);
     let places = if crowded { process::connections() } else { OPERATORS };

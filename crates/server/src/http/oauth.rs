@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use base64::Engine as _;
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -200,9 +201,9 @@ fn form_decoded(text: &str) -> String {
 }
 
 /// The description of the endpoint. It stands where the client found it.
-pub fn metadata(headers: &HeaderMap) -> Response<Body> {
+pub fn metadata(scheme: &Scheme, headers: &HeaderMap) -> Response<Body> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    let issuer = format!("http://{host}");
+    let issuer = format!("{scheme}://{host}");
     let document = json!({
         "issuer": issuer,
         "token_endpoint": format!("{issuer}{}", path::OAUTH_TOKEN),

@@ -7,6 +7,7 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use bytes::Bytes;
+use http::uri::Scheme;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt as _, Limited};
 use tokenward_api::{ErrorCode, path};
@@ -22,10 +23,10 @@ type Answered = Result<Response<Body>, Refusal>;
 const LARGEST_BODY: usize = 64 * 1024;
 
 /// The routes of one listener.
-pub fn router(api: Arc<Api>, entrance: Entrance) -> Router {
+pub fn router(api: Arc<Api>, entrance: Entrance, scheme: Scheme) -> Router {
     let router = match entrance {
         Entrance::Metrics => open_routes().route(path::METRICS, get(metrics_openly)),
-        Entrance::Public | Entrance::Admin => open_routes().merge(routes()),
+        Entrance::Public | Entrance::Admin => open_routes().merge(routes(scheme)),
         Entrance::Facade => Router::new(),
     };
     router.fallback(no_such_path).method_not_allowed_fallback(method_not_allowed).with_state(api)
@@ -50,11 +51,14 @@ fn open_routes() -> Router<Arc<Api>> {
         .route(path::OPENAPI, get(async || Routed(openapi::document())))
 }
 
-fn routes() -> Router<Arc<Api>> {
+fn routes(scheme: Scheme) -> Router<Arc<Api>> {
     Router::new()
         .route(path::METRICS, get(metrics_with_key))
         .route(path::OAUTH_TOKEN, post(oauth_token))
-        .route(path::OAUTH_METADATA, get(async |headers: HeaderMap| Routed(oauth::metadata(&headers))))
+        .route(
+            path::OAUTH_METADATA,
+            get(async move |headers: HeaderMap| Routed(oauth::metadata(&scheme, &headers))),
+        )
         .route(path::CREDENTIALS, get(list))
         .route("/v1/credentials/{name}", get(show))
         .route("/v1/credentials/{name}/report", post(post_report))

@@ -7,6 +7,7 @@ command -v faketime >/dev/null || missing+=(faketime)
 command -v cc >/dev/null || missing+=(gcc)
 # The recipes of the README are run as they stand.
 command -v curl >/dev/null || missing+=(curl)
+command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing+=(nginx-light)
 command -v jq >/dev/null || missing+=(jq)
 command -v python3 >/dev/null || missing+=(python3)
 command -v node >/dev/null || missing+=(nodejs)

@@ -1,4 +1,4 @@
-//! The gateway against nginx as a proxy that adds a token, side by side on the same cores.
+//! The gateway and the facade against nginx as a proxy that adds a token, side by side on the same cores.
 //!
 //! Each proxy gets core 0 and one worker; the upstream, another nginx, shares core 1 with the load generator.
 //! Compared are `proxy_pass` with a token that stands in the configuration, and the lua module that checks the
@@ -37,9 +37,16 @@ fn main() {
             load(tokenward.address(), tokenward.call("/v1/call/shop/cgi-bin/user/get")),
             tokenward.pid(),
         ),
+        Subject::new(
+            "facade",
+            load(tokenward.facade(), tokenward.facade_call()),
+            tokenward.pid(),
+        ),
     ];
     duel::run(&mut subjects);
-    let [plain, lua, tokenward] = &subjects;
+    let [plain, lua, tokenward, facade] = &subjects;
     duel::report("gateway", plain, tokenward, &Row::all(">= 1.00", "", ""));
     duel::report("gateway", lua, tokenward, &Row::all(">= 1.15", "", ""));
+    duel::report("facade", plain, facade, &Row::all(">= 1.00", "", ""));
+    duel::report("facade", lua, facade, &Row::all(">= 1.15", "", ""));
 }

@@ -21,6 +21,7 @@ pub struct Tokenward {
     emulator: Child,
     platform: String,
     address: SocketAddr,
+    facade: SocketAddr,
 }
 
 /// nginx in one of its parts.
@@ -54,16 +55,18 @@ fn on_core_0(program: &Path) -> Command {
     command
 }
 
-fn first_line_with(child: &mut Child, text: &str) -> String {
+type Lines = std::io::Lines<BufReader<Box<dyn std::io::Read + Send>>>;
+
+fn lines_of(child: &mut Child) -> Lines {
     let out: Box<dyn std::io::Read + Send> = match child.stdout.take() {
         Some(stdout) => Box::new(stdout),
         None => Box::new(child.stderr.take().unwrap()),
     };
-    let mut lines = BufReader::new(out).lines();
-    let line = lines.by_ref().map_while(Result::ok).find(|line| line.contains(text)).unwrap();
-    // Read on, so that the writer never blocks.
-    std::thread::spawn(move || lines.for_each(drop));
-    line
+    BufReader::new(out).lines()
+}
+
+fn line_with(lines: &mut Lines, text: &str) -> String {
+    lines.map_while(Result::ok).find(|line| line.contains(text)).unwrap()
 }
 
 fn get(address: SocketAddr, request: &[u8]) -> String {
@@ -76,11 +79,12 @@ fn get(address: SocketAddr, request: &[u8]) -> String {
     answer
 }
 
-fn start_server(config: &Path, platform: &str) -> (Child, SocketAddr) {
+fn start_server(config: &Path, platform: &str) -> (Child, SocketAddr, SocketAddr) {
     let folder = config.parent().unwrap();
     let data_dir = config.file_stem().unwrap().to_str().unwrap();
     let text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{data_dir}-data\"\n
+        "[server]\nlisten = \"127.0.0.1:0\"\ndata_dir = \"{data_dir}-data\"\n\
+         [facade.wechat]\nlisten = \"127.0.0.1:0\"\n\
          [clients.bench]\nkey = {{ inline = \"{KEY}\" }}\ncredentials = [\"shop\"]\n\
          [credentials.shop]\nplatform = \"wechat\"\ntoken_api = \"classic\"\napp_id = \"wx1\"\n\
          app_secret = {{ inline = \"{SECRET}\" }}\nbase_url = \"{platform}\"\n"
@@ -89,9 +93,13 @@ fn start_server(config: &Path, platform: &str) -> (Child, SocketAddr) {
     std::fs::write(config, text).unwrap();
     let mut server =
         on_core_0(&binary()).args(["serve", "-c"]).arg(config).stderr(Stdio::piped()).spawn().unwrap();
-    let line = first_line_with(&mut server, "listening address=");
-    let address = line.rsplit("address=").next().unwrap().trim().parse().unwrap();
-    (server, address)
+    let address = |line: String| line.rsplit("address=").next().unwrap().trim().parse().unwrap();
+    let mut lines = lines_of(&mut server);
+    let facade = address(line_with(&mut lines, "the facade listens address="));
+    let api = address(line_with(&mut lines, " listening address="));
+    // Read on, so that the writer never blocks.
+    std::thread::spawn(move || lines.for_each(drop));
+    (server, api, facade)
 }
 
 fn request(address: SocketAddr, path: &str) -> Vec<u8> {
@@ -118,16 +126,18 @@ impl Tokenward {
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary is there: cargo build --profile dist -p tokenward-cli");
-        let platform = first_line_with(&mut emulator, "http://");
+        let mut lines = lines_of(&mut emulator);
+        let platform = line_with(&mut lines, "http://");
+        std::thread::spawn(move || lines.for_each(drop));
         let platform = platform.split_whitespace().last().unwrap().to_owned();
-        let (server, address) = start_server(&folder.join("tokenward.toml"), &platform);
-        Tokenward { server, emulator, platform, address }
+        let (server, address, facade) = start_server(&folder.join("tokenward.toml"), &platform);
+        Tokenward { server, emulator, platform, address, facade }
     }
 
     /// The same, with calls and fetches going to an upstream.
     pub fn calling(mut self, folder: &Path, upstream: SocketAddr) -> Tokenward {
         end(&mut self.server);
-        (self.server, self.address) =
+        (self.server, self.address, self.facade) =
             start_server(&folder.join("calling.toml"), &format!("http://{upstream}"));
         let answer = get(self.address, &self.call("/v1/call/shop/cgi-bin/user/get"));
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("access_token=9"), "{answer}");
@@ -136,6 +146,21 @@ impl Tokenward {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub fn facade(&self) -> SocketAddr {
+        self.facade
+    }
+
+    /// A call of an SDK that holds a token.
+    pub fn facade_call(&self) -> Vec<u8> {
+        let query = format!("grant_type=client_credential&appid=wx1&secret={KEY}");
+        let answer = get(self.facade, &request(self.facade, &format!("/cgi-bin/token?{query}")));
+        let token = answer.split("\"access_token\":\"").nth(1).unwrap().split('"').next().unwrap();
+        let path = format!("/cgi-bin/user/get?access_token={token}");
+        let call = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.facade).into_bytes();
+        assert!(get(self.facade, &call).contains("access_token=9"));
+        call
     }
 
     /// Where the emulator is.

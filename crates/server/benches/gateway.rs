@@ -37,11 +37,7 @@ fn main() {
             load(tokenward.address(), tokenward.call("/v1/call/shop/cgi-bin/user/get")),
             tokenward.pid(),
         ),
-        Subject::new(
-            "facade",
-            load(tokenward.facade(), tokenward.facade_call()),
-            tokenward.pid(),
-        ),
+        Subject::new("facade", load(tokenward.facade(), tokenward.facade_call()), tokenward.pid()),
     ];
     duel::run(&mut subjects);
     let [plain, lua, tokenward, facade] = &subjects;

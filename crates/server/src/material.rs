@@ -31,6 +31,9 @@ pub struct Material {
     identity: Vec<(&'static str, String)>,
 }
 
+/// Shorter secrets are not looked for in messages: they would be found in every word. No platform has such.
+const SHORTEST: usize = 6;
+
 impl Material {
     /// Reads the secrets of a credential. Blocks while programs run.
     ///
@@ -145,7 +148,9 @@ impl Material {
             let text = secret.expose();
             [text.to_owned(), tokenward_providers::encode(text)]
         });
-        forms.filter(|form| !form.is_empty()).fold(text.to_owned(), |text, form| text.replace(&form, "…"))
+        forms
+            .filter(|form| form.len() >= SHORTEST)
+            .fold(text.to_owned(), |text, form| text.replace(&form, "…"))
     }
 
     /// An answer with every secret taken out of its body, in case a platform or a proxy repeats it.

@@ -1,7 +1,9 @@
 //! Listeners and connections: accepting, limits, and the orderly end.
 
+use std::future::poll_fn;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::uri::Scheme;
@@ -14,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::Api;
+use super::aside::Aside;
 use super::door::Door;
 pub use super::door::Entrance;
 use crate::process;
@@ -153,7 +156,7 @@ async fn accept(listener: &Listener) -> std::io::Result<Stream> {
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     door: Door,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
     let activity = door.activity();
     // `pipeline_flush` would be faster for pipelined requests, and holds whole bodies in memory for slow readers.
@@ -164,18 +167,21 @@ async fn converse(
         .writev(false)
         .serve_connection(TokioIo::new(stream), door);
     let mut connection = std::pin::pin!(connection);
-    let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK, LOOK);
     let mut idle_looks = 0;
     let mut seen = activity.begun();
+    let mut news = Aside::new(hear(stop.clone()));
     let ended = loop {
-        tokio::select! {
-            biased;
-            ended = connection.as_mut() => break ended,
-            () = stopped(&mut stop) => {
+        let heard = poll_fn(|context| match connection.as_mut().poll(context) {
+            Poll::Ready(ended) => Poll::Ready(Ok(ended)),
+            Poll::Pending => news.poll(context).map(Err),
+        });
+        match heard.await {
+            Ok(ended) => break ended,
+            Err(News::Stop) => {
                 connection.as_mut().graceful_shutdown();
                 break connection.await;
             }
-            _ = looks.tick() => {
+            Err(News::Look) => {
                 let quiet = activity.begun() == seen && !activity.is_busy();
                 seen = activity.begun();
                 idle_looks = if quiet { idle_looks + 1 } else { 0 };
@@ -183,10 +189,26 @@ async fn converse(
                 if idle_looks > patience {
                     return;
                 }
+                news = Aside::new(hear(stop.clone()));
             }
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended badly");
+    }
+}
+
+/// What a connection hears beside its own business.
+enum News {
+    /// The server ends.
+    Stop,
+    /// It is time to look whether anything happens on it.
+    Look,
+}
+
+async fn hear(mut stop: watch::Receiver<bool>) -> News {
+    tokio::select! {
+        () = stopped(&mut stop) => News::Stop,
+        () = tokio::time::sleep(LOOK) => News::Look,
     }
 }

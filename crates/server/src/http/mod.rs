@@ -1,6 +1,7 @@
 //! The HTTP API. One resource a file; the hot route is matched at hyper's door, everything else by a router.
 
 mod answer;
+mod aside;
 mod credentials;
 mod door;
 mod health;

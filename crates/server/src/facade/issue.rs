@@ -84,7 +84,7 @@ impl Facade {
             return Err(Declined::Because(Said::SystemError, "there is no usable token now".to_owned()));
         };
         Counts::add(&entry.counts.reads);
-        let told = (told_end - now.boot + caller.sdk_lead()).whole_seconds().max(1);
+        let told = (told_end - now.boot).whole_seconds().max(1) + caller.sdk_lead().whole_seconds();
         Ok(json!({ "access_token": offer.token.expose(), "expires_in": told }))
     }
 

@@ -213,9 +213,12 @@ async fn a_refusal_that_persists_is_not_passed_on_as_one() {
     assert_eq!(errcode(&answer), -1, "{answer:?}");
     let text = answer.body["errmsg"].as_str().unwrap();
     assert!(text.contains("40001") && text.contains("tokenward status"), "{text}");
-    assert_eq!(lab.issued(), 2);
+    for _ in 0..9 {
+        assert_eq!(errcode(&followers(&server, &token).await), -1);
+    }
+    assert_eq!(lab.issued(), 2, "ten calls, one fetch");
     let status = server.status("shop").await;
-    assert_eq!(status["refusals_kept_back"]["count"], 1, "{status}");
+    assert_eq!(status["refusals_kept_back"]["count"], 10, "{status}");
     let shown = String::from_utf8(server.command(&["status", "shop"]).stdout).unwrap();
     assert!(shown.contains("refused even after a refresh"), "{shown}");
 }
@@ -279,6 +282,49 @@ async fn force_refresh_finds_a_dead_token_out_and_leaves_a_live_one_alone() {
     let third = post(&server, "/cgi-bin/stable_token", &force.to_string()).await;
     assert_eq!(third.body["access_token"], second.as_str());
     assert_eq!((lab.issued(), requests(&lab, "/cgi-bin/get_api_domain_ip")), (2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_again_too_early_finds_a_dead_token_out() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&with_facade(&classic("5m")));
+    let first = token(&server).await;
+    lab.control().invalidate(Some("wxclassic")).unwrap();
+    let begun = tokio::time::Instant::now();
+    let second = loop {
+        let again = token(&server).await;
+        if again != first {
+            break again;
+        }
+        assert!(begun.elapsed().as_secs() < 20, "nobody looked");
+    };
+    assert!(begun.elapsed().as_secs() >= 4, "a second process of the same client is no hint");
+    assert!(lab.accepts(server.http(), &second).await);
+    assert_eq!((lab.issued(), requests(&lab, "/cgi-bin/get_api_domain_ip")), (2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_does_not_open_calls_that_carry_the_apps_secret() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&with_facade(&classic("5m")));
+    let token = token(&server).await;
+    for path in ["sns/jscode2session", "%53ns/jscode2session", "sns/jscode2session/", "SNS/jscode2session;x"]
+    {
+        let login = format!("/{path}?access_token={token}&appid=wxclassic&js_code=c1");
+        let answer = get(&server, &login).await;
+        assert!(answer.body["session_key"].is_null(), "{path}: {answer:?}");
+    }
+    assert_eq!(requests(&lab, "/sns/jscode2session"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_names_nobody_sends_little() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&with_facade(&classic("5m")));
+    let large = "x".repeat(100_000);
+    let answer = post(&server, "/sns/userinfo?access_token=u&openid=x", &large).await;
+    assert_eq!(errcode(&answer), 47001, "{answer:?}");
+    assert_eq!(requests(&lab, "/sns/userinfo"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -402,6 +448,8 @@ async fn neither_secrets_nor_tokens_nor_handles_are_logged() {
     let server = lab.serve(&with_handles(&classic("5m")));
     let handle = token(&server).await;
     followers(&server, &handle).await;
+    refuse_followers(&lab);
+    assert_eq!(errcode(&followers(&server, &handle).await), -1);
     let token = server.token("shop").await.token().to_owned();
     let log = server.log();
     for hidden in [handle.as_str(), token.as_str(), SECRET, KEY] {

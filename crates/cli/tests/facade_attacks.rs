@@ -7,11 +7,12 @@ use lab::{KEY, Lab, Server, classic, documented};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-async fn set() -> (Lab, Server) {
+/// A lab, a server with a facade, and a token that would be served.
+async fn set() -> (Lab, Server, String) {
     let lab = Lab::new(documented()).await;
     let server = lab.serve(&format!("[facade.wechat]\nlisten = \"127.0.0.1:0\"\n{}", classic("5m")));
-    server.token("shop").await;
-    (lab, server)
+    let token = server.token("shop").await.token().to_owned();
+    (lab, server, token)
 }
 
 async fn connect(server: &Server) -> TcpStream {
@@ -32,18 +33,20 @@ fn forwarded(lab: &Lab) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_that_never_ends_is_cut_off() {
-    let (lab, server) = set().await;
+    let (lab, server, token) = set().await;
     let mut stream = connect(&server).await;
-    stream.write_all(b"GET /cgi-bin/user/get?access_token=x HTTP/1.1\r\nX-Slow: ").await.unwrap();
+    let head = format!("GET /cgi-bin/user/get?access_token={token} HTTP/1.1\r\nX-Slow: ");
+    stream.write_all(head.as_bytes()).await.unwrap();
     assert_eq!(until_closed(&mut stream).await, "");
     assert_eq!(forwarded(&lab), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_that_trickles_in_is_cut_off_and_others_are_served() {
-    let (lab, server) = set().await;
+    let (lab, server, token) = set().await;
     let mut stream = connect(&server).await;
-    stream.write_all(b"GET /cgi-bin/user/get?access_token=x HTTP/1.1\r\nX-Slow: ").await.unwrap();
+    let head = format!("GET /cgi-bin/user/get?access_token={token} HTTP/1.1\r\nX-Slow: ");
+    stream.write_all(head.as_bytes()).await.unwrap();
     let mut second = tokio::time::interval(std::time::Duration::from_secs(1));
     let mut buffer = [0; 64];
     loop {
@@ -63,9 +66,12 @@ async fn a_head_that_trickles_in_is_cut_off_and_others_are_served() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_of_a_megabyte_is_refused() {
-    let (lab, server) = set().await;
+    let (lab, server, token) = set().await;
     let mut stream = connect(&server).await;
-    let head = format!("GET /cgi-bin/user/get HTTP/1.1\r\nX-Large: {}\r\n\r\n", "a".repeat(1 << 20));
+    let head = format!(
+        "GET /cgi-bin/user/get?access_token={token} HTTP/1.1\r\nX-Large: {}\r\n\r\n",
+        "a".repeat(1 << 20)
+    );
     drop(stream.write_all(head.as_bytes()).await);
     let answer = until_closed(&mut stream).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
@@ -74,9 +80,10 @@ async fn a_head_of_a_megabyte_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn line_breaks_do_not_get_into_the_platforms_request() {
-    let (lab, server) = set().await;
-    for target in ["/cgi-bin/user/get?a=%0d%0aX:1", "/cgi-bin/user%0d%0aget"] {
+    let (lab, server, token) = set().await;
+    for path in ["/cgi-bin/user/get%0d%0aX:1", "/cgi-bin/user%0aget", "/cgi-bin/%00user/get"] {
         let mut stream = connect(&server).await;
+        let target = format!("{path}?access_token={token}");
         let request =
             format!("GET {target} HTTP/1.1\r\nHost: api.weixin.qq.com\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -88,14 +95,14 @@ async fn line_breaks_do_not_get_into_the_platforms_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_smuggled_behind_a_body_with_two_lengths() {
-    let (lab, server) = set().await;
+    let (lab, server, token) = set().await;
     for lengths in
         ["Content-Length: 6\r\nTransfer-Encoding: chunked", "Content-Length: 5\r\nContent-Length: 6"]
     {
         let mut stream = connect(&server).await;
         let request = format!(
-            "POST /cgi-bin/user/get?access_token=x HTTP/1.1\r\nHost: a\r\n{lengths}\r\n\r\n0\r\n\r\n\
-             GET /cgi-bin/user/get?access_token=y HTTP/1.1\r\nHost: a\r\n\r\n"
+            "POST /cgi-bin/nothing?access_token={token} HTTP/1.1\r\nHost: a\r\n{lengths}\r\n\r\n0\r\n\r\n\
+             GET /cgi-bin/user/get?access_token={token} HTTP/1.1\r\nHost: a\r\n\r\n"
         );
         drop(stream.write_all(request.as_bytes()).await);
         let answer = until_closed(&mut stream).await;

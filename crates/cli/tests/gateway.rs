@@ -99,6 +99,9 @@ async fn paths_that_issue_tokens_are_not_called() {
         "shop/cgi-bin/token?grant_type=client_credential",
         "shop/cgi-bin/%74oken",
         "shop/CGI-BIN/token",
+        "shop/cgi-bin/token/",
+        "shop/cgi-bin/token;x=1",
+        "shop/cgi-bin/to%6Ben",
         "members/cgi-bin/stable_token",
         "ocr/oauth/2.0/token",
     ] {
@@ -207,10 +210,17 @@ async fn rights_and_paths_limit_what_is_called() {
         ask("reader-key-0123456789", Method::GET, "cgi-bin/menu/get").await.code(),
         "call_not_allowed"
     );
-    assert_eq!(
-        ask("reader-key-0123456789", Method::GET, "cgi-bin/user/secrets").await.code(),
-        "call_not_allowed"
-    );
+    for spelling in ["cgi-bin/user/secrets", "cgi-bin/user/%53ecrets", "cgi-bin/user/secrets;x"] {
+        assert_eq!(ask("reader-key-0123456789", Method::GET, spelling).await.code(), "call_not_allowed");
+    }
+    for method in [Method::TRACE, Method::CONNECT] {
+        let head = format!(
+            "{method} /v1/call/shop/cgi-bin/user/get HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {KEY}\r\n\
+             Connection: close\r\n\r\n"
+        );
+        let answer = raw(&server, head.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 403") || answer.starts_with("HTTP/1.1 400"), "{answer}");
+    }
     assert_eq!(ask("none-key-0123456789", Method::GET, "cgi-bin/user/get").await.code(), "forbidden");
     assert_eq!(ask("wrong", Method::GET, "cgi-bin/user/get").await.status, 401);
 }
@@ -239,11 +249,64 @@ async fn the_other_base_url_is_called_when_the_first_cannot_be_reached() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_allow_list_forbids_everything_else() {
+    let lab = Lab::new(documented()).await;
+    let rules = "[credentials.shop.gateway]\nallow = [\"GET /cgi-bin/user/*\"]\n";
+    let server = lab.serve(&format!("{}{rules}", classic("5m")));
+    assert_eq!(call(&server, Method::GET, "shop/cgi-bin/user/get").await.status, 200);
+    for (method, path) in [(Method::POST, "shop/cgi-bin/user/get"), (Method::GET, "shop/cgi-bin/media/get")] {
+        assert_eq!(call(&server, method, path).await.code(), "call_not_allowed", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_url_with_a_path_hides_no_call_that_is_special() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&classic("5m").replace("PLATFORM", "PLATFORM/cgi-bin"));
+    for path in ["shop/token", "shop/stable_token"] {
+        assert_eq!(call(&server, Method::GET, path).await.code(), "call_not_allowed", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_that_refuses_everybody_takes_the_token_from_nobody() {
+    let lab = Lab::new(documented()).await;
+    let crm = format!(
+        "[credentials.crm]\nplatform = \"oauth2\"\ntoken_url = \"PLATFORM/oauth2/token\"\nclient_id = \"oauthapp\"\n\
+         client_secret = {{ inline = \"{SECRET}\" }}\nbase_url = \"PLATFORM\"\n"
+    );
+    let server = lab.serve(&format!("{}{crm}", classic("5m")));
+    for (credential, path, kind) in [
+        ("crm", "/oauth2/resource/closed", FaultKind::Status(reqwest::StatusCode::UNAUTHORIZED)),
+        (
+            "shop",
+            "/cgi-bin/user/get",
+            FaultKind::Errcode { errcode: 40001, errmsg: None, error: None, status: None },
+        ),
+    ] {
+        server.token(credential).await;
+        let before = lab.issued();
+        lab.control().inject(Fault::new(kind).on(path)).unwrap();
+        for _ in 0..20 {
+            call(&server, Method::GET, &format!("{credential}{path}")).await;
+        }
+        let token = server.token(credential).await;
+        assert_eq!(token.status, 200, "{token:?}");
+        // What can be verified costs one fetch; a bare 401 cannot be, and fetching anew harms nobody.
+        let most = if credential == "shop" { 1 } else { 20 };
+        assert!(lab.issued() - before <= most, "{credential}: {}", lab.issued() - before);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn neither_secret_nor_token_is_logged() {
     let lab = Lab::new(documented()).await;
     let server = lab.serve(&classic("5m"));
     let token = server.token("shop").await.token().to_owned();
     call(&server, Method::GET, "shop/cgi-bin/user/get?openid=private-openid").await;
+    lab.control().inject(Fault::new(FaultKind::ResetBefore)).unwrap();
+    let broken = call(&server, Method::POST, "shop/cgi-bin/user/get?openid=private-openid").await;
+    assert_eq!(broken.status, 502, "{broken:?}");
     let log = server.log();
     for hidden in [token.as_str(), SECRET, KEY, "private-openid"] {
         assert!(!log.contains(hidden), "{hidden} in {log}");

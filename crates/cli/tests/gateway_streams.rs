@@ -98,8 +98,32 @@ impl Upstream {
                 stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 12345\r\n\r\n").await.ok()?;
             }
             "/moved" => {
-                let answer = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/elsewhere\r\ncontent-length: 0\r\n\r\n";
+                // As nginx does it: the same URL elsewhere, with whatever stands in it.
+                let target = head.split(' ').nth(1)?;
+                let token = head.lines().find_map(|line| line.strip_prefix("authorization: Bearer "))?;
+                let answer = format!(
+                    "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1{target}?token={token}\r\n\
+                     content-length: 0\r\n\r\n"
+                );
                 stream.write_all(answer.as_bytes()).await.ok()?;
+            }
+            "/cgi-bin/token" => {
+                let granted = json("{\"access_token\":\"90_0-of-this-upstream\",\"expires_in\":7200}");
+                stream.write_all(granted.as_bytes()).await.ok()?;
+            }
+            "/stalled" => {
+                let answer =
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{\"a\":";
+                stream.write_all(answer.as_bytes()).await.ok()?;
+                self.go_on.notified().await;
+                stream.write_all(b"123}").await.ok()?;
+            }
+            "/refuse-upload" => {
+                // Answers before it has read the body.
+                let answer = "HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(answer.as_bytes()).await.ok()?;
+                self.go_on.notified().await;
+                return None;
             }
             "/broken" => {
                 let answer =
@@ -228,6 +252,12 @@ async fn answers_without_a_body_pass() {
         reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let moved = moved.get(format!("{}/v1/call/crm/moved", server.url)).bearer_auth(KEY).send().await.unwrap();
     assert_eq!(moved.status(), 302, "no redirect is followed with a token");
+    let location = moved.headers()["location"].to_str().unwrap();
+    assert!(location.starts_with("http://127.0.0.1:1/moved?token="), "{location}");
+    assert!(
+        !location.contains(server.token("crm").await.token()),
+        "the token does not come back: {location}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -282,4 +312,61 @@ async fn a_client_that_asks_before_it_sends_is_answered() {
     let mut rest = String::new();
     stream.read_to_string(&mut rest).await.unwrap();
     assert!(rest.starts_with("HTTP/1.1 200") && rest.contains("{\"got\":5}"), "{rest}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_takes_none_of_the_platforms_time_to_answer() {
+    let (lab, upstream) = (Lab::new(documented()).await, Upstream::start().await);
+    let credential = format!(
+        "[credentials.crm]\nplatform = \"oauth2\"\ntoken_url = \"PLATFORM/oauth2/token\"\nclient_id = \"oauthapp\"\n\
+         client_secret = {{ inline = \"{SECRET}\" }}\nbase_url = \"{}\"\n[credentials.crm.gateway]\ntimeout = \"1s\"\n",
+        upstream.url
+    );
+    let server = lab.serve(&credential);
+    let address = server.url.strip_prefix("http://").unwrap().to_owned();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /v1/call/crm/sink HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 6\r\n\
+         Connection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // Six pieces, half a second apart: three seconds for a platform that has one to answer.
+    let mut pause = tokio::time::interval(std::time::Duration::from_millis(500));
+    for _ in 0..6 {
+        pause.tick().await;
+        stream.write_all(b"x").await.unwrap();
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("{\"got\":6}"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_refused_early_leaves_no_connection_behind() {
+    let (_lab, upstream, server) = set().await;
+    let address = server.url.strip_prefix("http://").unwrap().to_owned();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /v1/call/crm/refuse-upload HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {KEY}\r\n\
+         Content-Length: 1000000\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 413");
+    upstream.go_on.notify_one();
+    assert_eq!(server.send(request(&server, Method::GET, "echo")).await.status, 200);
+    assert_eq!(upstream.connections.load(Ordering::Relaxed), 2, "the first was not kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_answer_that_stalls_is_passed_on() {
+    let (lab, upstream) = (Lab::new(documented()).await, Upstream::start().await);
+    let server = lab.serve(&lab::classic("5m").replace("PLATFORM", &upstream.url));
+    // WeChat's small answers are looked into, and this one does not end.
+    let url = format!("{}/v1/call/shop/stalled", server.url);
+    let mut answer = server.http().get(url).bearer_auth(KEY).send().await.unwrap();
+    assert_eq!(answer.chunk().await.unwrap().unwrap(), "{\"a\":");
+    upstream.go_on.notify_one();
+    assert_eq!(answer.chunk().await.unwrap().unwrap(), "123}");
 }

@@ -37,8 +37,19 @@ impl Seen {
 
 /// Calls through the gateway as fast as it can until it is over.
 async fn keep_calling(server: Arc<Server>, seen: Arc<Seen>) {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!("{}/v1/call/shop/cgi-bin/user/get", server.url);
+    keep_asking(server, seen, url).await;
+}
+
+/// The same through the facade, with a token that soon is an old one.
+async fn keep_calling_the_facade(server: Arc<Server>, seen: Arc<Seen>) {
+    let token = server.token("shop").await.token().to_owned();
+    let url = format!("{}/cgi-bin/user/get?access_token={token}", server.facade());
+    keep_asking(server, seen, url).await;
+}
+
+async fn keep_asking(server: Arc<Server>, seen: Arc<Seen>, url: String) {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
     while !seen.over.load(Ordering::Relaxed) {
         let answer = server.send(http.get(&url).bearer_auth(KEY)).await;
         let is_served = answer.body["data"]["openid"].is_array();
@@ -51,12 +62,14 @@ async fn keep_calling(server: Arc<Server>, seen: Arc<Seen>) {
 async fn a_token_that_is_killed_every_two_seconds_costs_no_call() {
     let lab = Lab::new(scaled(60, 5)).await;
     let relaxed = "contested_burst = 1000\ndaily_budget = 0\n";
-    let server = Arc::new(lab.serve(&format!("{}{relaxed}", classic("5s"))));
+    let facade = "[facade.wechat]\nlisten = \"127.0.0.1:0\"\n";
+    let server = Arc::new(lab.serve(&format!("{facade}{}{relaxed}", classic("5s"))));
     server.token("shop").await;
     let seen = Arc::new(Seen::default());
     let mut callers = JoinSet::new();
-    for _ in 0..32 {
+    for _ in 0..16 {
         callers.spawn(keep_calling(Arc::clone(&server), Arc::clone(&seen)));
+        callers.spawn(keep_calling_the_facade(Arc::clone(&server), Arc::clone(&seen)));
     }
     let begun = Instant::now();
     let mut every_two_seconds = tokio::time::interval(Duration::from_secs(2));

@@ -59,6 +59,12 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// The platform's words, if this answer to a call says that the call's token was refused.
     fn complaint(&self, answer: &Answer) -> Option<Refusal>;
 
+    /// Whether such a complaint proves that the token is dead, so that nobody is given it any more. Where a refusal can
+    /// have another reason, it is a claim like anybody's.
+    fn is_proof(&self, _complaint: &Answer) -> bool {
+        true
+    }
+
     /// The app's id at the platform.
     fn app_id(&self) -> &str;
 

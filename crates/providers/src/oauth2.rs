@@ -140,6 +140,11 @@ impl Provider for OAuth2 {
         refused.then(|| Refusal { code: code.into(), message: reading::clip(&challenges) })
     }
 
+    /// A 401 without a word about the token is also what other paths than this token's answer.
+    fn is_proof(&self, complaint: &Answer) -> bool {
+        challenges(complaint).contains("error=invalid_token")
+    }
+
     fn app_id(&self) -> &str {
         &self.client_id
     }

@@ -38,6 +38,8 @@ pub struct Entry {
     kept_back: ArcSwapOption<KeptBack>,
     /// The last time that a platform took the token of the generation beside it, in milliseconds of boot time.
     accepted: (AtomicU64, AtomicI64),
+    /// Until when refusals of calls prove nothing, in milliseconds of boot time.
+    distrusted: AtomicI64,
     view: ArcSwap<View>,
     changed: Notify,
     rendered: ArcSwapOption<Rendered>,
@@ -125,6 +127,7 @@ impl Feed {
             calls: ArcSwap::default(),
             kept_back: ArcSwapOption::empty(),
             accepted: (AtomicU64::new(0), AtomicI64::new(i64::MIN)),
+            distrusted: AtomicI64::new(i64::MIN),
             view: ArcSwap::from_pointee(View::pending()),
             changed: Notify::new(),
             rendered: ArcSwapOption::empty(),
@@ -217,6 +220,17 @@ impl Entry {
     pub fn accepted(&self, generation: u64) -> Option<Boot> {
         let is_it = self.accepted.0.load(Ordering::Relaxed) == generation;
         is_it.then(|| Boot(self.accepted.1.load(Ordering::Relaxed)))
+    }
+
+    /// A new token was refused like the one before: until then, refusals of calls prove nothing.
+    pub fn distrust_until(&self, moment: Boot) {
+        self.distrusted.store(moment.0, Ordering::Relaxed);
+    }
+
+    /// Whether refusals of calls prove nothing now.
+    #[must_use]
+    pub fn is_distrusted(&self, now: Boot) -> bool {
+        now.0 < self.distrusted.load(Ordering::Relaxed)
     }
 
     /// Notes a refusal that was kept back.

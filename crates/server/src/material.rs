@@ -80,6 +80,16 @@ impl Material {
         self.secrets.load_full()
     }
 
+    /// The digest of the secret that works.
+    #[must_use]
+    pub fn secret_digest(&self) -> [u8; 32] {
+        let secrets = self.secrets.load();
+        let text = secrets.first().map(|secret| secret.expose()).unwrap_or_default();
+        let mut out = [0; 32];
+        out.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+        out
+    }
+
     /// Whether this is one of the secrets. Digests are compared, so that there is nothing to time.
     #[must_use]
     pub fn has_secret(&self, text: &str) -> bool {

@@ -1,6 +1,6 @@
 //! `tokenward cert`: a private certificate authority for a facade whose SDKs cannot be pointed elsewhere.
 //!
-//! The authority may vouch for the names it was made for and for nothing else (RFC 5280 §4.2.1.10), so that whoever
+//! The authority may vouch for the names it was made for, names below them, and nothing else (RFC 5280 §4.2.1.10), so that whoever
 //! trusts it gives away no more than those. A second run keeps the authority and renews the certificate.
 
 use std::fs::Permissions;
@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, NameConstraints,
+    BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
 };
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
@@ -75,8 +75,12 @@ fn make_authority(files: &Files, hosts: &[String], now: i64) -> Result<Issuer<'s
     let key = KeyPair::generate().map_err(|error| unsound(&error))?;
     let mut params = authority_params(now);
     let permitted = hosts.iter().map(|host| GeneralSubtree::DnsName(host.clone())).collect();
-    params.name_constraints =
-        Some(NameConstraints { permitted_subtrees: permitted, excluded_subtrees: Vec::new() });
+    // Names alone would leave every address unconstrained.
+    let excluded_subtrees = vec![
+        GeneralSubtree::IpAddress(CidrSubnet::V4([0; 4], [0; 4])),
+        GeneralSubtree::IpAddress(CidrSubnet::V6([0; 16], [0; 16])),
+    ];
+    params.name_constraints = Some(NameConstraints { permitted_subtrees: permitted, excluded_subtrees });
     let certificate = params.self_signed(&key).map_err(|error| unsound(&error))?;
     write(&files.ca_key, &key.serialize_pem(), 0o600)?;
     write(&files.ca, &certificate.pem(), 0o644)?;

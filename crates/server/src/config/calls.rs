@@ -42,7 +42,8 @@ impl Default for CallRules {
 }
 
 impl CallPattern {
-    fn parse(text: &str) -> Result<CallPattern, String> {
+    /// `strict` tells capitals from small letters.
+    fn parse(text: &str, strict: bool) -> Result<CallPattern, String> {
         let (method, path) = match text.split_once(' ') {
             Some((method, path)) => (Some(method), path.trim_start()),
             None => (None, text),
@@ -57,7 +58,7 @@ impl CallPattern {
         if !path.starts_with('/') {
             return Err("the path does not begin with a slash".to_owned());
         }
-        let glob = GlobBuilder::new(path).literal_separator(false).build();
+        let glob = GlobBuilder::new(path).literal_separator(false).case_insensitive(!strict).build();
         let path = glob.map_err(|error| error.kind().to_string())?.compile_matcher();
         Ok(CallPattern { method, path })
     }
@@ -72,8 +73,8 @@ impl CallPattern {
 impl CallRules {
     pub(super) fn read(mut section: Section<'_>, reader: &mut Reader) -> CallRules {
         let defaults = CallRules::default();
-        let allow = patterns(&mut section, "allow", reader).unwrap_or_default();
-        let deny = patterns(&mut section, "deny", reader).unwrap_or_default();
+        let allow = patterns(&mut section, "allow", true, reader).unwrap_or_default();
+        let deny = patterns(&mut section, "deny", false, reader).unwrap_or_default();
         let max_body = size(&mut section, "max_body", reader).unwrap_or(defaults.max_body);
         let replay_buffer = size(&mut section, "replay_buffer", reader);
         let replay_buffer =
@@ -89,11 +90,16 @@ impl CallRules {
         !self.allow.is_empty() || !self.deny.is_empty()
     }
 
-    /// Whether the credential's own rules allow a call.
+    /// Whether the credential's own rules allow a call. `generous` is the path as a server that overlooks much would
+    /// read it, without its leading slash: what is denied is denied in every spelling.
     #[must_use]
-    pub fn allows(&self, method: &Method, path: &str) -> bool {
-        let any = |patterns: &[CallPattern]| patterns.iter().any(|pattern| pattern.matches(method, path));
-        (self.allow.is_empty() || any(&self.allow)) && !any(&self.deny)
+    pub fn allows(&self, method: &Method, path: &str, generous: &str) -> bool {
+        let any = |patterns: &[CallPattern], path: &str| {
+            patterns.iter().any(|pattern| pattern.matches(method, path))
+        };
+        (self.allow.is_empty() || any(&self.allow, path))
+            && !any(&self.deny, path)
+            && !any(&self.deny, &format!("/{generous}"))
     }
 }
 
@@ -101,12 +107,13 @@ impl CallRules {
 pub(super) fn patterns(
     section: &mut Section<'_>,
     key: &'static str,
+    strict: bool,
     reader: &mut Reader,
 ) -> Option<Vec<CallPattern>> {
     let texts = section.strings(key, reader)?;
     let mut patterns = Vec::new();
     for text in texts {
-        match CallPattern::parse(&text.value) {
+        match CallPattern::parse(&text.value, strict) {
             Ok(pattern) => patterns.push(pattern),
             Err(why) => reader.error(
                 text.span,
@@ -139,18 +146,18 @@ mod tests {
 
     #[test]
     fn a_pattern_names_a_method_or_stands_for_all() {
-        let sends = CallPattern::parse("POST /cgi-bin/message/*").unwrap();
+        let sends = CallPattern::parse("POST /cgi-bin/message/*", true).unwrap();
         assert!(sends.matches(&Method::POST, "/cgi-bin/message/custom/send"));
         assert!(!sends.matches(&Method::GET, "/cgi-bin/message/custom/send"));
         assert!(!sends.matches(&Method::POST, "/cgi-bin/user/get"));
-        let all = CallPattern::parse("/cgi-bin/user/*").unwrap();
+        let all = CallPattern::parse("/cgi-bin/user/*", true).unwrap();
         assert!(all.matches(&Method::DELETE, "/cgi-bin/user/get"));
     }
 
     #[test]
     fn what_is_no_pattern_says_why() {
         for text in ["post /a", "cgi-bin/*", "GET", "GET /a[", ""] {
-            assert!(CallPattern::parse(text).is_err(), "{text}");
+            assert!(CallPattern::parse(text, true).is_err(), "{text}");
         }
     }
 }

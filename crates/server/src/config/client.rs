@@ -116,7 +116,7 @@ impl ClientConfig {
         }
         let credentials = read_patterns(&mut section, &name.value, reader);
         let may = read_rights(&mut section, reader);
-        let paths = calls::patterns(&mut section, "paths", reader);
+        let paths = calls::patterns(&mut section, "paths", true, reader);
         let sdk_lead = section.duration("sdk_lead", reader).map_or(Span::ZERO, |lead| lead.value);
         let handle_counter = section.count("handle_counter", reader).map_or(0, |counter| counter.value);
         section.later(&LATER, reader);

@@ -18,7 +18,7 @@ use super::{Declined, Facade, bad_target, handle};
 use crate::clients::Caller;
 use crate::config::{HandOut, Right};
 use crate::feed::{Counts, Entry};
-use crate::gateway::Target;
+use crate::gateway::{self, Target};
 use crate::http::{Api, BODY_TIMEOUT, Body, json, look, wait_for_usable};
 
 /// How long the answer may wait for a look at the token.
@@ -54,7 +54,9 @@ impl Facade {
         let secret = fields.secret.as_ref().ok_or(Said::AppsecretMissing)?;
         let (caller, entry) = self.caller(api, apps, secret, stable)?;
         let handed_out = self.hand_out(api, &caller, entry, fields.force_refresh).await?;
-        Ok(json(StatusCode::OK, &handed_out))
+        let mut response = json(StatusCode::OK, &handed_out);
+        gateway::sign(&mut response, "facade");
+        Ok(response)
     }
 
     async fn hand_out(

@@ -15,7 +15,7 @@ mod say;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use tokenward_core::fleet::CredentialId;
@@ -25,7 +25,7 @@ use tokenward_vault::KeyRing;
 
 use crate::config::{Config, FacadeConfig};
 use crate::gateway::{self, Relay, Target};
-use crate::http::{Api, Body, Refusal};
+use crate::http::{Activity, Api, Body, Refusal};
 use crate::material::Material;
 use crate::token_index::TokenIndex;
 use handle::Handles;
@@ -101,7 +101,7 @@ impl Facade {
             config: config.facade.clone()?,
             apps,
             token_index: Arc::clone(token_index),
-            handles: Handles::new(Arc::clone(keys)),
+            handles: Handles::new(Arc::clone(keys), materials.to_vec()),
             hints: Hints::default(),
             first,
         })
@@ -109,15 +109,15 @@ impl Facade {
 }
 
 /// Answers one request as the platform would.
-pub async fn answer(api: &Arc<Api>, request: Request<Incoming>) -> Response<Body> {
+pub async fn answer(api: &Arc<Api>, request: Request<Incoming>, activity: &Arc<Activity>) -> Response<Body> {
     let Some(facade) = &api.facade else {
         return say::said(Said::SystemError, Some("there is no facade here"), api);
     };
-    let mut response = match facade.serve(api, request).await {
+    let mut response = match facade.serve(api, request, activity).await {
         Ok(response) => response,
         Err(declined) => {
             let mut response = say::declined(declined, api);
-            response.headers_mut().insert(gateway::ORIGIN, HeaderValue::from_static("facade"));
+            gateway::sign(&mut response, "facade");
             response
         }
     };
@@ -126,7 +126,12 @@ pub async fn answer(api: &Arc<Api>, request: Request<Incoming>) -> Response<Body
 }
 
 impl Facade {
-    async fn serve(&self, api: &Arc<Api>, request: Request<Incoming>) -> Result<Response<Body>, Declined> {
+    async fn serve(
+        &self,
+        api: &Arc<Api>,
+        request: Request<Incoming>,
+        activity: &Arc<Activity>,
+    ) -> Result<Response<Body>, Declined> {
         let (parts, body) = request.into_parts();
         if parts.uri.authority().is_some() {
             let why = "the request names a host: send only the path".to_owned();
@@ -144,10 +149,13 @@ impl Facade {
                 Method::POST => self.issue(api, target, body, true).await,
                 _ => Err(Said::PostRequired.into()),
             },
-            path => {
+            _ => {
                 let response: Response<Relay> =
-                    self.pass(api, target, path, parts.method, parts.headers, body).await?;
-                Ok(response.map(|body| Either::Right(Either::Right(body))))
+                    self.pass(api, target, parts.method, parts.headers, body).await?;
+                Ok(response.map(|mut body| {
+                    body.note_in(Arc::clone(activity));
+                    Either::Right(Either::Right(body))
+                }))
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
@@ -31,35 +32,37 @@ impl Facade {
         &self,
         api: &Arc<Api>,
         target: Target<'_>,
-        path: &str,
         method: Method,
         headers: HeaderMap,
         body: Incoming,
     ) -> Result<Response<Relay>, Declined> {
         let mut body = CallerBody::of(body);
-        let provider = self.apps.values().flatten().next().map(|app| &app.material.provider);
-        let decoded = percent_decode_str(path).decode_utf8_lossy();
-        let rule = provider.ok_or(Said::InvalidCredential)?.path_rule(&decoded);
+        // All apps are of one platform: what a path is does not depend on the app.
+        let route = api.gateway.route(self.entry(api, self.first)?)?;
+        let rule = gateway::rule_of(route, &target);
         let (caller, entry) = match rule {
             PathRule::Token | PathRule::TokenByOperator => self.by_token(api, target)?,
             PathRule::Secret { id, secret } => self.by_secret(api, target, id, secret)?,
             PathRule::SecretInBody { .. } => {
-                let bytes = match std::mem::replace(&mut body, CallerBody::Empty) {
-                    CallerBody::Coming(body) => read_small(body).await?,
-                    CallerBody::Whole(bytes) => bytes,
-                    CallerBody::Empty => bytes::Bytes::new(),
-                };
+                let bytes = small(&mut body).await?;
                 let fields = Fields::read(target, &bytes)?;
                 let apps = self.apps.get(fields.appid()?).ok_or(Said::InvalidAppid)?;
                 let (caller, entry) = self.caller(api, apps, fields.any_secret()?, false)?;
                 (Some(caller), entry)
             }
-            PathRule::Untouched if END_USERS.contains(&&*decoded) => (None, self.entry(api, self.first)?),
+            PathRule::Untouched if END_USERS.contains(&target.path) => (None, self.entry(api, self.first)?),
             PathRule::Untouched | PathRule::Issues => {
-                let why = format!("the facade does not serve /{decoded}");
+                let why = format!("the facade does not serve {target}");
                 return Err(Declined::Because(Said::Unauthorized, why));
             }
         };
+        if caller.is_none() && !matches!(rule, PathRule::Token | PathRule::TokenByOperator) {
+            // Nobody knows who calls: what he may send is small.
+            if method != Method::GET && method != Method::POST {
+                return Err(Said::GetRequired.into());
+            }
+            body = CallerBody::Whole(small(&mut body).await?);
+        }
         let route = api.gateway.route(entry)?;
         let rule = gateway::allowed(caller.as_ref(), route, &method, &target)?;
         gateway::check_length(&headers, route)?;
@@ -116,5 +119,14 @@ impl Facade {
 
     fn entry<'f>(&self, api: &'f Api, id: Option<CredentialId>) -> Result<&'f Arc<Entry>, Declined> {
         id.and_then(|id| api.feed.get(id)).ok_or(Said::InvalidCredential.into())
+    }
+}
+
+/// A body that is read whole.
+async fn small(body: &mut CallerBody) -> Result<Bytes, Declined> {
+    match std::mem::replace(body, CallerBody::Empty) {
+        CallerBody::Coming(body) => read_small(body).await,
+        CallerBody::Whole(bytes) => Ok(bytes),
+        CallerBody::Empty => Ok(Bytes::new()),
     }
 }

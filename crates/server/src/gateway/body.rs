@@ -2,12 +2,16 @@
 //! while it passes.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokenward_core::time::Boot;
+
+use crate::clock;
 
 /// The body of a request to a platform.
 pub enum CallBody {
@@ -26,12 +30,16 @@ pub struct Copy {
     limit: usize,
     most: u64,
     state: Mutex<Copied>,
+    /// When something passed last, in milliseconds of boot time.
+    progress: AtomicI64,
 }
 
 #[derive(Debug)]
 struct Copied {
-    chunks: Vec<Bytes>,
-    len: usize,
+    bytes: BytesMut,
+    len: u64,
+    /// Whether more may come.
+    passing: bool,
     fate: Fate,
 }
 
@@ -44,44 +52,69 @@ enum Fate {
 }
 
 impl Copy {
-    /// Keeps at most `limit` bytes, and lets at most `most` pass.
+    /// For a body that comes: keeps at most `limit` bytes, and lets at most `most` pass.
     #[must_use]
     pub fn of_at_most(limit: usize, most: u64) -> Arc<Copy> {
-        let copied = Copied { chunks: Vec::new(), len: 0, fate: Fate::Passing };
-        Arc::new(Copy { limit, most, state: Mutex::new(copied) })
+        Copy::new(limit, most, true)
+    }
+
+    /// For a call whose body is at hand whole.
+    #[must_use]
+    pub fn of_nothing() -> Arc<Copy> {
+        Copy::new(0, u64::MAX, false)
+    }
+
+    fn new(limit: usize, most: u64, passing: bool) -> Arc<Copy> {
+        let fate = if passing { Fate::Passing } else { Fate::Complete };
+        let state = Mutex::new(Copied { bytes: BytesMut::new(), len: 0, passing, fate });
+        Arc::new(Copy { limit, most, state, progress: AtomicI64::new(clock::boot().0) })
     }
 
     /// Whether more came than may pass.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).len as u64 > self.most
+        self.lock().len > self.most
+    }
+
+    /// Whether more may come.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.lock().passing
+    }
+
+    /// When something passed last; at first, when the call began.
+    #[must_use]
+    pub fn progress(&self) -> Boot {
+        Boot(self.progress.load(Ordering::Relaxed))
     }
 
     /// The whole body, if all of it has passed and it was small enough.
     #[must_use]
     pub fn whole(&self) -> Option<Bytes> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match (state.fate, state.chunks.as_slice()) {
-            (Fate::Complete, []) => Some(Bytes::new()),
-            (Fate::Complete, [only]) => Some(only.clone()),
-            (Fate::Complete, many) => Some(many.concat().into()),
-            _ => None,
-        }
+        let mut state = self.lock();
+        (state.fate == Fate::Complete).then(|| state.bytes.split().freeze())
     }
 
+    fn lock(&self) -> MutexGuard<'_, Copied> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes are copied, not shared: a million small pieces would pin a million buffers.
     fn pass(&self, chunk: &Bytes) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.len += chunk.len();
-        if state.len > self.limit {
+        self.progress.store(clock::boot().0, Ordering::Relaxed);
+        let mut state = self.lock();
+        state.len += chunk.len() as u64;
+        if state.len > self.limit as u64 {
             state.fate = Fate::Unusable;
-            state.chunks = Vec::new();
+            state.bytes = BytesMut::new();
         } else if state.fate == Fate::Passing {
-            state.chunks.push(chunk.clone());
+            state.bytes.extend_from_slice(chunk);
         }
     }
 
     fn end(&self, fate: Fate) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        state.passing = false;
         if state.fate == Fate::Passing {
             state.fate = fate;
         }

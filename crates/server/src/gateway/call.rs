@@ -68,6 +68,35 @@ impl Gateway {
     }
 }
 
+/// What the path is to the platform, also if the base URL has a part of it. Read as the most generous server would:
+/// without regard to case, to parameters of segments and to a slash at the end.
+#[must_use]
+pub fn rule_of(route: &Route, target: &Target<'_>) -> PathRule {
+    let path = generous(target.path);
+    let provider = &route.material.provider;
+    match provider.path_rule(&path) {
+        PathRule::Token => {
+            let prefixes = route.places.iter().map(|place| place.prefix.trim_start_matches('/'));
+            let whole = prefixes.filter(|prefix| !prefix.is_empty());
+            let rules = whole.map(|prefix| provider.path_rule(&format!("{}/{path}", generous(prefix))));
+            rules.into_iter().find(|rule| *rule != PathRule::Token).unwrap_or(PathRule::Token)
+        }
+        special => special,
+    }
+}
+
+/// A path without what some servers overlook.
+fn generous(path: &str) -> Cow<'_, str> {
+    let plain = |byte: u8| !byte.is_ascii_uppercase() && byte != b'%' && byte != b';';
+    if path.bytes().all(plain) && !path.ends_with('/') {
+        return Cow::Borrowed(path);
+    }
+    let decoded = percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
+    let segments = decoded.split('/').map(|segment| segment.split(';').next().unwrap_or_default());
+    let joined = segments.collect::<Vec<_>>().join("/");
+    Cow::Owned(joined.trim_end_matches('/').to_owned())
+}
+
 /// What the path is, if it may be called: by this caller, or by whoever holds a token of the credential.
 ///
 /// # Errors
@@ -81,7 +110,7 @@ pub fn allowed(
     let decoded = percent_decode_str(target.path).decode_utf8_lossy();
     if route.rules.has_patterns() || caller.is_some_and(Caller::has_paths) {
         let path = format!("/{decoded}");
-        if !route.rules.allows(method, &path) {
+        if !route.rules.allows(method, &path, &generous(target.path)) {
             let detail = format!("the rules of {} do not allow {method} {path}", route.material.name);
             return Err(ErrorCode::CallNotAllowed.problem(detail));
         }
@@ -90,12 +119,11 @@ pub fn allowed(
             return Err(ErrorCode::CallNotAllowed.problem(detail));
         }
     }
-    let lower = if decoded.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        Cow::Owned(decoded.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(decoded.as_ref())
-    };
-    let rule = route.material.provider.path_rule(&lower);
+    let rule = rule_of(route, target);
+    if method == Method::TRACE || method == Method::CONNECT {
+        // What answers TRACE repeats the request, with what was put into it (RFC 9110 §9.3.8).
+        return Err(ErrorCode::CallNotAllowed.problem(format!("{method} is not called for anybody")));
+    }
     match rule {
         PathRule::Issues => {
             let detail = format!("/{decoded} issues tokens: Tokenward alone calls it");
@@ -113,19 +141,16 @@ pub fn allowed(
     Ok(rule)
 }
 
-/// Refuses bodies that are known to be too large, or that end in two places.
+/// Refuses bodies that are known to be too large.
 ///
 /// # Errors
-/// Says which.
+/// It is.
 pub fn check_length(headers: &HeaderMap, route: &Route) -> Result<(), Box<Problem>> {
     let rules = &route.rules;
     let length =
         headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > rules.max_body) {
         return Err(too_large(rules.max_body));
-    }
-    if headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH) {
-        return Err(malformed("the request says in two ways where its body ends"));
     }
     Ok(())
 }

@@ -193,10 +193,13 @@ impl Connector {
 
     async fn connect(&self, addresses: &[SocketAddr], place: &str) -> Result<TcpStream, ConnectError> {
         let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
+        // One address that swallows everything must not use up the time of the others.
+        let share = CONNECT_TIMEOUT / u32::try_from(addresses.len().clamp(1, 5)).unwrap_or(1);
         for address in addresses {
-            match self.connect_to(*address).await {
-                Ok(tcp) => return Ok(tcp),
-                Err(error) => last = error,
+            match tokio::time::timeout(share, self.connect_to(*address)).await {
+                Ok(Ok(tcp)) => return Ok(tcp),
+                Ok(Err(error)) => last = error,
+                Err(_) => last = std::io::ErrorKind::TimedOut.into(),
             }
         }
         Err(ConnectError::Refused(place.to_owned(), last))

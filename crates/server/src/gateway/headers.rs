@@ -1,5 +1,6 @@
 //! Headers of a call: what stays on this side, what goes through, what is added.
 
+use http::Response;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 /// Headers that belong to one connection (RFC 9110 §7.6.1).
@@ -22,12 +23,30 @@ const PREFIX: &str = "tokenward-";
 
 /// Which credential's token an answer belongs to.
 pub const GENERATION: HeaderName = HeaderName::from_static("tokenward-generation");
-/// Whether the call was made twice: `true`, `false`, or `impossible` when the body was too large to be kept.
+/// Whether the call was made twice: `true`, `false`, or `impossible` when it should have been and could not: its body
+/// was too large to be kept, or may have had an effect already.
 pub const REPLAYED: HeaderName = HeaderName::from_static("tokenward-replayed");
 /// Who made the answer: `platform` or `gateway`.
 pub const ORIGIN: HeaderName = HeaderName::from_static("tokenward-origin");
 /// What the logs call this request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("tokenward-request-id");
+
+/// Marks an answer as one of ours: the platform was not called, or its answer is not passed on.
+pub fn sign<B>(response: &mut Response<B>, origin: &'static str) {
+    let headers = response.headers_mut();
+    headers.insert(ORIGIN, HeaderValue::from_static(origin));
+    headers.insert(REPLAYED, HeaderValue::from_static("false"));
+}
+
+/// Takes a token out of the headers in which a platform may send it back: where a redirect leads to.
+pub fn hide(headers: &mut HeaderMap, hidden: &dyn Fn(&str) -> String) {
+    for name in [header::LOCATION, header::CONTENT_LOCATION, header::LINK, header::REFRESH] {
+        let text = headers.get(&name).and_then(|value| value.to_str().ok()).map(hidden);
+        if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+            headers.insert(name, value);
+        }
+    }
+}
 
 /// A client's headers as the platform may see them.
 #[must_use]

@@ -11,6 +11,7 @@ mod headers;
 mod inspect;
 mod origin;
 mod prepared;
+mod send;
 mod target;
 
 use std::collections::HashMap;
@@ -18,8 +19,8 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-pub use call::{allowed, call, check_length};
-pub use headers::{ORIGIN, REQUEST_ID};
+pub use call::{allowed, call, check_length, rule_of};
+pub use headers::{REQUEST_ID, sign};
 pub use origin::Relay;
 pub use prepared::{CallerBody, Persistent, Prepared};
 pub use target::{BadTarget, Target};

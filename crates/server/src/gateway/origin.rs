@@ -12,9 +12,10 @@ use http::{HeaderValue, Request, Response};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokenward_core::time::{Boot, Span};
 
-use super::body::CallBody;
+use super::body::{CallBody, Copy};
 use super::connect::{Authority, ConnectError, Connector, Line};
 use crate::clock;
+use crate::http::Activity;
 
 /// A scheme, host and port, and the connections to it.
 pub struct Origin {
@@ -40,6 +41,9 @@ pub enum SendError {
     /// There was no request to send.
     #[error("there was nothing to send")]
     Taken,
+    /// The connection broke before anything was sent on it.
+    #[error("the connection to the platform broke before the call was sent: {0}")]
+    Unsent(hyper::Error),
     /// The request may have arrived.
     #[error("the connection to the platform broke: {0}")]
     Broken(hyper::Error),
@@ -53,6 +57,10 @@ pub struct Relay {
     broken: Option<hyper::Error>,
     body: Incoming,
     line: Option<(Line, Arc<Origin>)>,
+    /// The request's body, which may still be on its way when the answer is over.
+    request: Arc<Copy>,
+    /// Where it is noted that something passes.
+    activity: Option<Arc<Activity>>,
 }
 
 /// Longer than this, and the platform may be closing it just now.
@@ -81,7 +89,8 @@ impl Origin {
     pub async fn send(
         self: &Arc<Origin>,
         waiting: &mut Option<Request<CallBody>>,
-        again: Option<&(dyn Fn() -> Request<CallBody> + Sync)>,
+        again: Option<&(dyn Fn() -> Option<Request<CallBody>> + Sync)>,
+        copy: &Arc<Copy>,
     ) -> Result<Response<Relay>, SendError> {
         loop {
             let (mut line, fresh) = match self.take_idle().await {
@@ -90,15 +99,19 @@ impl Origin {
             };
             let Some(request) = waiting.take() else { return Err(SendError::Taken) };
             let mut error = match line.send(request).await {
-                Ok(response) => return Ok(response.map(|body| Relay::new(body, line, self))),
+                Ok(response) => return Ok(response.map(|body| Relay::new(body, line, self, copy))),
                 Err(error) => error,
             };
-            *waiting = Some(match (error.take_message(), again) {
-                _ if fresh => return Err(SendError::Broken(error.into_error())),
-                (Some(unsent), _) => unsent,
+            *waiting = match (error.take_message(), again.filter(|_| !fresh)) {
+                (Some(unsent), _) if fresh => {
+                    // Nothing was sent: another place may be tried with it.
+                    *waiting = Some(unsent);
+                    return Err(SendError::Unsent(error.into_error()));
+                }
+                (Some(unsent), _) => Some(unsent),
                 (None, Some(again)) => again(),
                 (None, None) => return Err(SendError::Broken(error.into_error())),
-            });
+            };
         }
     }
 
@@ -118,9 +131,13 @@ impl Origin {
     }
 
     fn put_idle(&self, line: Line) {
+        let now = clock::boot();
         let mut idle = self.lock();
+        // Those at the bottom have waited longest; a busy hour leaves none that a quiet one does not need.
+        let expired = idle.iter().take_while(|idle| idle.since < now - LONGEST_IDLE).count();
+        idle.drain(..expired);
         if !line.is_closed() && idle.len() < MOST_IDLE {
-            idle.push(Idle { line, since: clock::boot() });
+            idle.push(Idle { line, since: now });
         }
     }
 
@@ -130,8 +147,15 @@ impl Origin {
 }
 
 impl Relay {
-    fn new(body: Incoming, line: Line, origin: &Arc<Origin>) -> Relay {
-        let mut relay = Relay { first: None, broken: None, body, line: Some((line, Arc::clone(origin))) };
+    fn new(body: Incoming, line: Line, origin: &Arc<Origin>, request: &Arc<Copy>) -> Relay {
+        let mut relay = Relay {
+            first: None,
+            broken: None,
+            body,
+            line: Some((line, Arc::clone(origin))),
+            request: Arc::clone(request),
+            activity: None,
+        };
         relay.go_home_at_end();
         relay
     }
@@ -148,11 +172,23 @@ impl Relay {
     }
 
     fn go_home_at_end(&mut self) {
-        if self.body.is_end_stream()
-            && let Some((line, origin)) = self.line.take()
+        if self.body.is_end_stream() {
+            self.go_home();
+        }
+    }
+
+    /// A connection that is still busy with the request's body is no use to anybody else: it goes.
+    fn go_home(&mut self) {
+        if let Some((line, origin)) = self.line.take()
+            && !self.request.is_passing()
         {
             origin.put_idle(line);
         }
+    }
+
+    /// From now on, whatever passes is noted there.
+    pub fn note_in(&mut self, activity: Arc<Activity>) {
+        self.activity = Some(activity);
     }
 }
 
@@ -178,11 +214,10 @@ impl Body for Relay {
         match &frame {
             Some(Ok(_)) => self.go_home_at_end(),
             Some(Err(_)) => self.line = None,
-            None => {
-                if let Some((line, origin)) = self.line.take() {
-                    origin.put_idle(line);
-                }
-            }
+            None => self.go_home(),
+        }
+        if let Some(activity) = &self.activity {
+            activity.move_on();
         }
         Poll::Ready(frame)
     }

@@ -1,11 +1,10 @@
-//! A call that was let in: sent with the token, and once more if the token was refused.
+//! A call that was let in: made with the token, and once more if the token was refused.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Response, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokenward_api::{ErrorCode, PlatformError, Problem};
@@ -14,20 +13,32 @@ use tokenward_core::time::Span;
 use tokenward_core::view::{Offer, Reading};
 use tokenward_providers::{Answer, PathRule, Placement, Provider, encode};
 
+use super::Route;
 use super::body::{CallBody, Copy};
 use super::headers;
-use super::inspect;
-use super::origin::{Relay, SendError};
+use super::inspect::{self, Suspicion};
+use super::origin::Relay;
 use super::target::Target;
-use super::{Place, Route};
 use crate::clock;
 use crate::feed::{CallCounts, Entry};
 use crate::http::{Api, Refusal};
 
 /// The token that a call is made with.
-struct Held {
-    token: Secret,
-    generation: u64,
+pub struct Held {
+    /// The token.
+    pub token: Secret,
+    /// Its generation.
+    pub generation: u64,
+}
+
+/// What an answer says about the token.
+enum Inspected {
+    /// It was looked into, and there is no complaint.
+    Clean,
+    /// It could not be looked into.
+    Unknown,
+    /// The platform says that it refused the token.
+    Complaint(Complaint),
 }
 
 /// A platform says that it refused the token.
@@ -64,6 +75,9 @@ pub enum CallerBody {
     Coming(Incoming),
 }
 
+/// After a refusal that a new token did not mend: how long refusals of calls count as claims, to be verified like
+/// anybody's.
+const DISTRUST: Span = Span::minutes(10);
 /// How often the log tells of refusals that persist, for each credential.
 const COMPLAINT: Span = Span::minutes(1);
 /// Forms up to this are looked through, in bytes.
@@ -86,6 +100,11 @@ impl CallerBody {
     }
 }
 
+fn is_form(kind: &[u8]) -> bool {
+    const FORM: &[u8] = b"application/x-www-form-urlencoded";
+    kind.get(..FORM.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORM))
+}
+
 /// A body that is larger than the rules allow.
 pub fn too_large(most: u64) -> Box<Problem> {
     ErrorCode::TooLarge.problem(format!("the body has more than the {most} bytes that may be sent"))
@@ -97,7 +116,7 @@ pub fn malformed(detail: &str) -> Box<Problem> {
 }
 
 impl<'a> Prepared<'a> {
-    fn provider(&self) -> &'a dyn Provider {
+    pub(super) fn provider(&self) -> &'a dyn Provider {
         self.route.material.provider.as_ref()
     }
 
@@ -117,50 +136,71 @@ impl<'a> Prepared<'a> {
     ) -> Result<Response<Relay>, Refusal> {
         let held = self.hold(api, entry).await?;
         self.counts.calls.fetch_add(1, Ordering::Relaxed);
-        let rules = &self.route.rules;
-        let copy = Copy::of_at_most(rules.replay_buffer, rules.max_body);
         let body = self.own_body().map_or(body, CallerBody::Whole);
         let bodyless = matches!(body, CallerBody::Empty);
-        let body = self.without_second_token(body).await?;
-        let (first, again) = match body {
-            CallerBody::Empty => (CallBody::whole(Bytes::new()), Some(Bytes::new())),
-            CallerBody::Whole(whole) => (CallBody::whole(whole.clone()), Some(whole)),
-            CallerBody::Coming(body) => (CallBody::Passing(body, Arc::clone(&copy)), None),
-        };
+        let (first, again, copy) = self.outgoing(self.without_second_token(body).await?, held.is_some());
         let mut response = self.send(held.as_ref(), first, bodyless, &copy).await?;
         let Some(held) = held else {
-            decorate(&mut response, None, "false");
+            self.decorate(&mut response, None, "false");
             return Ok(response);
         };
-        let Some(complaint) = self.complaint(&mut response).await else {
-            entry.note_accepted(held.generation, clock::boot());
-            decorate(&mut response, Some(held.generation), "false");
-            return Ok(response);
+        let complaint = match self.inspect(&mut response).await {
+            Inspected::Complaint(complaint) => complaint,
+            inspected => {
+                self.note_accepted(entry, &held, &inspected, &response);
+                self.decorate(&mut response, Some(&held), "false");
+                return Ok(response);
+            }
         };
         self.counts.refused.fetch_add(1, Ordering::Relaxed);
-        let Some(fresh) = self.replace(api, entry, &held).await else {
+        let Some(fresh) = self.replace(api, entry, &held, &complaint).await else {
             self.keep_back(entry, &complaint)?;
-            decorate(&mut response, Some(held.generation), "false");
+            self.decorate(&mut response, Some(&held), "false");
             return Ok(response);
         };
         let whole = again.or_else(|| copy.whole());
         let again =
             whole.filter(|_| self.provider().refused_before_effect(self.method.is_safe(), &complaint.answer));
         let Some(whole) = again else {
-            // Whoever makes this call again does so with the new token.
-            decorate(&mut response, Some(held.generation), "impossible");
+            // Whoever makes this call again does so with the new token. What he is told then has to be verified.
+            entry.distrust_until(clock::boot() + DISTRUST);
+            self.decorate(&mut response, Some(&held), "impossible");
             return Ok(response);
         };
         self.counts.replayed.fetch_add(1, Ordering::Relaxed);
+        let copy = Copy::of_nothing();
         let mut second = self.send(Some(&fresh), CallBody::whole(whole), bodyless, &copy).await?;
-        if self.persistent == Persistent::KeptBack {
-            match self.complaint(&mut second).await {
-                Some(complaint) => self.keep_back(entry, &complaint)?,
-                None => entry.note_accepted(fresh.generation, clock::boot()),
+        match self.inspect(&mut second).await {
+            Inspected::Complaint(complaint) => {
+                entry.distrust_until(clock::boot() + DISTRUST);
+                self.keep_back(entry, &complaint)?;
+            }
+            inspected => self.note_accepted(entry, &fresh, &inspected, &second),
+        }
+        self.decorate(&mut second, Some(&fresh), "true");
+        Ok(second)
+    }
+
+    /// The body as it is sent first, as it would be sent again if that is known already, and the copy that is made of
+    /// it on its way. Nothing is kept of a body that is never sent again.
+    fn outgoing(&self, body: CallerBody, with_token: bool) -> (CallBody, Option<Bytes>, Arc<Copy>) {
+        let rules = &self.route.rules;
+        match body {
+            CallerBody::Empty => (CallBody::whole(Bytes::new()), Some(Bytes::new()), Copy::of_nothing()),
+            CallerBody::Whole(whole) => (CallBody::whole(whole.clone()), Some(whole), Copy::of_nothing()),
+            CallerBody::Coming(body) => {
+                let limit = if with_token { rules.replay_buffer } else { 0 };
+                let copy = Copy::of_at_most(limit, rules.max_body);
+                (CallBody::Passing(body, Arc::clone(&copy)), None, copy)
             }
         }
-        decorate(&mut second, Some(fresh.generation), "true");
-        Ok(second)
+    }
+
+    /// A call went through: its token works. Only what was looked into says so.
+    fn note_accepted(&self, entry: &Entry, held: &Held, inspected: &Inspected, response: &Response<Relay>) {
+        if matches!(inspected, Inspected::Clean) && response.status().is_success() {
+            entry.note_accepted(held.generation, clock::boot());
+        }
     }
 
     /// A form that carries a token of its own beside the one that is put into the query says two things: it is
@@ -169,7 +209,7 @@ impl<'a> Prepared<'a> {
         let Placement::Query(name) = self.provider().placement() else { return Ok(body) };
         let kind = self.headers.get(header::CONTENT_TYPE).map_or(b"".as_slice(), HeaderValue::as_bytes);
         let body = match body {
-            CallerBody::Coming(body) if kind.starts_with(b"application/x-www-form-urlencoded") => body,
+            CallerBody::Coming(body) if is_form(kind) => body,
             other => return Ok(other),
         };
         if hyper::body::Body::size_hint(&body).upper().is_none_or(|size| size > LARGEST_FORM) {
@@ -229,173 +269,46 @@ impl<'a> Prepared<'a> {
         Some(serde_json::json!({ id: self.provider().app_id(), secret: value }).to_string().into())
     }
 
-    async fn complaint(&self, response: &mut Response<Relay>) -> Option<Complaint> {
-        let answer = inspect::suspicious(self.provider().complaints(), response).await?;
-        self.provider().complaint(&answer).map(|words| Complaint { answer, words })
+    async fn inspect(&self, response: &mut Response<Relay>) -> Inspected {
+        match inspect::look_into(self.provider().complaints(), response).await {
+            Suspicion::None => Inspected::Clean,
+            Suspicion::Unknown => Inspected::Unknown,
+            Suspicion::Answer(answer) => match self.provider().complaint(&answer) {
+                Some(words) => Inspected::Complaint(Complaint { answer, words }),
+                None => Inspected::Clean,
+            },
+        }
     }
 
     /// Says that the token was refused, and waits for the one that takes its place. `None` when there is none,
-    /// or it is the same.
-    async fn replace(&self, api: &Api, entry: &Arc<Entry>, refused: &Held) -> Option<Held> {
-        crate::http::report_refused(api, entry, refused.generation).await.ok()?;
+    /// or it is the same. While calls of this credential are refused whatever their token, a refusal proves nothing.
+    async fn replace(
+        &self,
+        api: &Api,
+        entry: &Arc<Entry>,
+        refused: &Held,
+        complaint: &Complaint,
+    ) -> Option<Held> {
+        let proven = self.provider().is_proof(&complaint.answer) && !entry.is_distrusted(clock::boot());
+        crate::http::report_refused(api, entry, refused.generation, proven).await.ok()?;
         let fresh = self.hold(api, entry).await.ok()??;
         (fresh.token != refused.token).then_some(fresh)
     }
 
-    /// Sends the call to the first base URL that can be connected to.
-    async fn send(
-        &self,
-        held: Option<&Held>,
-        body: CallBody,
-        bodyless: bool,
-        copy: &Copy,
-    ) -> Result<Response<Relay>, Refusal> {
-        let preferred = self.route.material.places().map(|(index, _)| index);
-        let mut body = Some(body);
-        let mut last = None;
-        for index in preferred {
-            let Some(place) = self.route.places.get(index) else { continue };
-            let Some(unsent) = body.take() else { break };
-            let mut request = Some(self.request(place, held, unsent)?);
-            match self.exchange(place, held, &mut request, bodyless).await {
-                Ok(response) => {
-                    self.route.material.prefer_place(index);
-                    return Ok(response);
-                }
-                Err(error) => last = Some(error),
-            }
-            // Still there if nothing was sent: the next place may be better.
-            body = request.map(Request::into_body);
+    fn decorate(&self, response: &mut Response<Relay>, held: Option<&Held>, replayed: &'static str) {
+        let headers = response.headers_mut();
+        headers::strip_response(headers);
+        headers::hide(headers, &|text| self.without_secrets(text, held));
+        if let Some(held) = held {
+            headers.insert(headers::GENERATION, HeaderValue::from(held.generation));
         }
-        Err(self.explain(last, copy))
+        headers.insert(headers::REPLAYED, HeaderValue::from_static(replayed));
+        headers.insert(headers::ORIGIN, HeaderValue::from_static("platform"));
     }
 
-    async fn exchange(
-        &self,
-        place: &Place,
-        held: Option<&Held>,
-        request: &mut Option<Request<CallBody>>,
-        bodyless: bool,
-    ) -> Result<Response<Relay>, Failed> {
-        let again = || {
-            self.request(place, held, CallBody::whole(Bytes::new()))
-                .unwrap_or_else(|_| Request::new(CallBody::whole(Bytes::new())))
-        };
-        let repeatable = bodyless && self.method.is_safe();
-        let again: Option<&(dyn Fn() -> Request<CallBody> + Sync)> =
-            if repeatable { Some(&again) } else { None };
-        let patience = Duration::from_millis(u64::try_from(self.route.rules.timeout.0).unwrap_or(0));
-        match tokio::time::timeout(patience, place.origin.send(request, again)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(Failed::Sending(error)),
-            Err(_) => Err(Failed::TimedOut),
-        }
+    fn without_secrets(&self, text: &str, held: Option<&Held>) -> String {
+        let scrubbed = self.route.material.scrub(text);
+        let token = held.map(|held| held.token.expose()).filter(|token| !token.is_empty());
+        token.map_or(scrubbed.clone(), |token| scrubbed.replace(token, "-").replace(&encode(token), "-"))
     }
-
-    fn request(
-        &self,
-        place: &Place,
-        held: Option<&Held>,
-        body: CallBody,
-    ) -> Result<Request<CallBody>, Box<Problem>> {
-        let mut headers = headers::of_request(&self.headers);
-        headers.insert(header::HOST, place.origin.host.clone());
-        if matches!(self.rule, PathRule::SecretInBody { .. }) {
-            headers.remove(header::CONTENT_LENGTH);
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        let target = self.target_with(place, held, &mut headers)?;
-        let uri = if place.origin.connector().wants_whole_url(&place.origin.authority) {
-            if let Some(authorization) = place.origin.connector().proxy_authorization() {
-                headers.extend(
-                    headers::sensitive(authorization.to_owned())
-                        .map(|value| (header::PROXY_AUTHORIZATION, value)),
-                );
-            }
-            format!("http://{}{target}", place.origin.authority)
-        } else {
-            target
-        };
-        let uri = Uri::try_from(uri)
-            .map_err(|_| malformed("the path or the query has characters that no URL has"))?;
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = uri;
-        *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = headers;
-        Ok(request)
-    }
-
-    fn target_with(
-        &self,
-        place: &Place,
-        held: Option<&Held>,
-        headers: &mut HeaderMap,
-    ) -> Result<String, Box<Problem>> {
-        let material = &self.route.material;
-        let put = |parameters: &[(&str, &str)]| {
-            self.target.with(&place.prefix, parameters).map_err(|bad| malformed(&bad.to_string()))
-        };
-        match (self.rule, held) {
-            // The secret is in the body; a client may have written its key into the query.
-            (PathRule::SecretInBody { .. }, _) => Ok(format!("{}/{}", place.prefix, self.target.path)),
-            (PathRule::Secret { id, secret }, _) => {
-                let app_id = encode(self.provider().app_id());
-                let secrets = material.secrets();
-                let value = secrets.first().map(|secret| encode(secret.expose())).unwrap_or_default();
-                match secret {
-                    Some(secret) => put(&[(id, &app_id), (secret, &value)]),
-                    None => put(&[(id, &app_id)]),
-                }
-            }
-            (_, Some(held)) => match self.provider().placement() {
-                Placement::Query(name) => put(&[(name, &encode(held.token.expose()))]),
-                Placement::Bearer => {
-                    let value = headers::sensitive(format!("Bearer {}", held.token.expose()));
-                    headers.extend(value.map(|value| (header::AUTHORIZATION, value)));
-                    put(&[])
-                }
-            },
-            (_, None) => put(&[]),
-        }
-    }
-
-    fn explain(&self, failed: Option<Failed>, copy: &Copy) -> Refusal {
-        let name = &self.route.material.name;
-        if copy.is_too_large() {
-            return too_large(self.route.rules.max_body).into();
-        }
-        let problem = match failed {
-            Some(Failed::TimedOut) => {
-                let seconds = self.route.rules.timeout.whole_seconds();
-                ErrorCode::CallTimedOut
-                    .problem(format!("the platform of {name} did not answer within {seconds} s"))
-            }
-            Some(Failed::Sending(error @ SendError::Broken(_))) => {
-                ErrorCode::CallBroken.problem(format!("the call of {name} may have arrived: {error}"))
-            }
-            Some(Failed::Sending(error @ SendError::NotSent(_))) => {
-                ErrorCode::Unreachable.problem(format!("the call of {name} was not made: {error}"))
-            }
-            Some(Failed::Sending(SendError::Taken)) | None => {
-                ErrorCode::Unreachable.problem(format!("{name} has nowhere to call"))
-            }
-        };
-        problem.into()
-    }
-}
-
-enum Failed {
-    Sending(SendError),
-    TimedOut,
-}
-
-fn decorate(response: &mut Response<Relay>, generation: Option<u64>, replayed: &'static str) {
-    let headers = response.headers_mut();
-    headers::strip_response(headers);
-    if let Some(generation) = generation {
-        headers.insert(headers::GENERATION, HeaderValue::from(generation));
-    }
-    headers.insert(headers::REPLAYED, HeaderValue::from_static(replayed));
-    headers.insert(headers::ORIGIN, HeaderValue::from_static("platform"));
 }

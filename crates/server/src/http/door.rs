@@ -46,6 +46,7 @@ pub struct Door {
 pub struct Activity {
     begun: AtomicU64,
     ended: AtomicU64,
+    moves: AtomicU64,
 }
 
 impl Activity {
@@ -54,7 +55,17 @@ impl Activity {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// Whether a request is being answered.
+    /// How often something passed in the body of an answer.
+    pub fn moves(&self) -> u64 {
+        self.moves.load(Ordering::Relaxed)
+    }
+
+    /// Notes that something passed in the body of an answer.
+    pub fn move_on(&self) {
+        Activity::add(&self.moves);
+    }
+
+    /// Whether the head of an answer is awaited.
     pub fn is_busy(&self) -> bool {
         self.begun() != self.ended.load(Ordering::Relaxed)
     }
@@ -145,7 +156,7 @@ impl Door {
     fn answer_as_platform(&self, request: Request<Incoming>) -> Answering {
         let (inner, activity) = (Arc::clone(&self.inner), Arc::clone(&self.activity));
         Answering::Coming(Box::pin(async move {
-            let response = facade::answer(&inner.api, request).await;
+            let response = facade::answer(&inner.api, request, &activity).await;
             Activity::add(&activity.ended);
             inner.counted(response)
         }))
@@ -154,7 +165,7 @@ impl Door {
     fn call_platform(&self, request: Request<Incoming>) -> Answering {
         let (inner, activity) = (Arc::clone(&self.inner), Arc::clone(&self.activity));
         Answering::Coming(Box::pin(async move {
-            let response = inner.call_platform(request).await;
+            let response = inner.call_platform(request, &activity).await;
             Activity::add(&activity.ended);
             inner.counted(response)
         }))
@@ -180,16 +191,19 @@ impl Inner {
         response
     }
 
-    async fn call_platform(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn call_platform(&self, request: Request<Incoming>, activity: &Arc<Activity>) -> Response<Body> {
         let answer = match self.caller(&request) {
             Ok(caller) => gateway::call(&self.api, &caller, request, CALL_START).await,
             Err(refusal) => Err(refusal),
         };
         let mut response = match answer {
-            Ok(response) => response.map(|body| Either::Right(Either::Right(body))),
+            Ok(response) => response.map(|mut body| {
+                body.note_in(Arc::clone(activity));
+                Either::Right(Either::Right(body))
+            }),
             Err(refusal) => {
                 let mut response = refusal.into_response();
-                response.headers_mut().insert(gateway::ORIGIN, HeaderValue::from_static("gateway"));
+                gateway::sign(&mut response, "gateway");
                 response
             }
         };

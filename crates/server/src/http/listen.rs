@@ -168,7 +168,7 @@ async fn converse(
         .serve_connection(TokioIo::new(stream), door);
     let mut connection = std::pin::pin!(connection);
     let mut idle_looks = 0;
-    let mut seen = activity.begun();
+    let mut seen = (activity.begun(), activity.moves());
     let mut news = Aside::new(hear(stop.clone()));
     let ended = loop {
         let heard = poll_fn(|context| match connection.as_mut().poll(context) {
@@ -182,10 +182,11 @@ async fn converse(
                 break connection.await;
             }
             Err(News::Look) => {
-                let quiet = activity.begun() == seen && !activity.is_busy();
-                seen = activity.begun();
+                let now = (activity.begun(), activity.moves());
+                let quiet = now == seen && !activity.is_busy();
+                seen = now;
                 idle_looks = if quiet { idle_looks + 1 } else { 0 };
-                let patience = if seen == 0 { SILENT_LOOKS } else { IDLE_LOOKS };
+                let patience = if seen.0 == 0 { SILENT_LOOKS } else { IDLE_LOOKS };
                 if idle_looks > patience {
                     return;
                 }

@@ -30,6 +30,7 @@ use crate::keeper::Health;
 use crate::telemetry::Telemetry;
 
 pub use answer::{Body, Refusal, json};
+pub use door::Activity;
 pub use listen::{BODY_TIMEOUT, Entrance, Listener, serve};
 pub use report::{look, report_refused};
 pub use request_id::RequestIds;

@@ -16,10 +16,13 @@ use super::answer::{self, Body, Refusal};
 use super::{Api, token};
 use crate::config::Right;
 
+/// A credential's name and a client key.
+type Pair = (String, Zeroizing<String>);
+
 /// A request that has been understood.
 struct TokenRequest {
-    credential: String,
-    key: Zeroizing<String>,
+    /// Credential and key. Two where a client may have encoded them, or not: the first that fits counts.
+    pairs: Vec<Pair>,
     /// The key came in the header, so that the answer to a wrong one must challenge (RFC 6749 §5.2).
     basic: bool,
 }
@@ -74,11 +77,13 @@ async fn hand_out(api: &Api, headers: &HeaderMap, body: &[u8]) -> Result<Respons
         challenge: request.basic,
         ..OAuthError::invalid("invalid_client", description)
     };
-    let bearer = Zeroizing::new(format!("Bearer {}", request.key.as_str()));
-    let caller = api.clients.authenticate(Some(bearer.as_bytes()));
-    let caller =
-        caller.map_err(|_| refused("no client of Tokenward has this client_secret (a client key)"))?;
-    let permit = caller.see(&api.feed, &request.credential).map_err(|_| {
+    let pairs = request.pairs.iter();
+    let found = pairs.filter_map(|(credential, key)| Some((credential, api.clients.find(key.as_bytes())?)));
+    let (credential, caller) = found
+        .into_iter()
+        .next()
+        .ok_or_else(|| refused("no client of Tokenward has this client_secret (a client key)"))?;
+    let permit = caller.see(&api.feed, credential).map_err(|_| {
         refused("there is no credential with this client_id for this client_secret (a client key)")
     })?;
     caller.check(Right::Token).map_err(|problem| {
@@ -133,16 +138,16 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<TokenRequest, OAuthError> {
         }
         None => return Err(OAuthError::invalid("invalid_request", "there is no `grant_type`")),
     }
-    if let Some((credential, key)) = basic(headers)? {
+    if let Some(pairs) = basic(headers)? {
         if field("client_secret")?.is_some() {
             let description = "the client secret comes in two ways: in the header and in the body";
             return Err(OAuthError::invalid("invalid_request", description));
         }
-        return Ok(TokenRequest { credential, key: Zeroizing::new(key), basic: true });
+        return Ok(TokenRequest { pairs, basic: true });
     }
     match (field("client_id")?, field("client_secret")?) {
         (Some(credential), Some(key)) => {
-            Ok(TokenRequest { credential, key: Zeroizing::new(key), basic: false })
+            Ok(TokenRequest { pairs: vec![(credential, Zeroizing::new(key))], basic: false })
         }
         _ => Err(OAuthError {
             status: StatusCode::UNAUTHORIZED,
@@ -175,9 +180,9 @@ fn fields(headers: &HeaderMap, body: &[u8]) -> Result<Vec<(String, String)>, OAu
         .collect())
 }
 
-/// RFC 6749 §2.3.1: both parts are form-encoded before they are joined. Clients that do not encode are
-/// understood as well, as long as nothing in them looks encoded.
-fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, OAuthError> {
+/// RFC 6749 §2.3.1: both parts are form-encoded before they are joined. Clients that do not encode are understood as
+/// well.
+fn basic(headers: &HeaderMap) -> Result<Option<Vec<Pair>>, OAuthError> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let malformed = || OAuthError {
         status: StatusCode::UNAUTHORIZED,
@@ -193,7 +198,9 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, OAuthError> {
         base64::engine::general_purpose::STANDARD.decode(encoded.trim()).map_err(|_| malformed())?;
     let pair = String::from_utf8(decoded).map_err(|_| malformed())?;
     let (id, secret) = pair.split_once(':').ok_or_else(malformed)?;
-    Ok(Some((form_decoded(id), form_decoded(secret))))
+    let decoded = (form_decoded(id), Zeroizing::new(form_decoded(secret)));
+    let raw = (id.to_owned(), Zeroizing::new(secret.to_owned()));
+    Ok(Some(if decoded == raw { vec![raw] } else { vec![decoded, raw] }))
 }
 
 fn form_decoded(text: &str) -> String {
@@ -226,7 +233,11 @@ mod tests {
         let authorization = authorization.map(|value| (header::AUTHORIZATION, value));
         let headers = headers(&authorization.into_iter().collect::<Vec<_>>());
         let read = read(&headers, body.as_bytes());
-        read.map(|request| (request.credential, request.key.to_string())).map_err(|error| error.error)
+        let first = |request: TokenRequest| {
+            let (credential, key) = request.pairs.into_iter().next().unwrap();
+            (credential, key.to_string())
+        };
+        read.map(first).map_err(|error| error.error)
     }
 
     #[test]

@@ -41,13 +41,18 @@ pub async fn report(api: &Api, entry: &Arc<Entry>, request: &ReportRequest) -> R
 }
 
 /// Our own gateway saw that the platform refused this generation: waits until it is replaced, or is found to have
-/// been.
+/// been. `proven` where the refusal can have no other reason than a dead token.
 ///
 /// # Errors
 /// The platform cannot be asked.
-pub async fn report_refused(api: &Api, entry: &Arc<Entry>, generation: u64) -> Result<(), Refusal> {
+pub async fn report_refused(
+    api: &Api,
+    entry: &Arc<Entry>,
+    generation: u64,
+    proven: bool,
+) -> Result<(), Refusal> {
     let (reply, answer) = oneshot::channel();
-    drop(api.driver.send(Input::Report { id: entry.id, generation, proven: true, reply }));
+    drop(api.driver.send(Input::Report { id: entry.id, generation, proven, reply }));
     match tokio::time::timeout(WAIT, answer).await {
         Ok(Ok(ReportAnswer::Failing)) => {
             Err(Refusal::no_token(entry.name.as_str(), &entry.view(), clock::boot()))

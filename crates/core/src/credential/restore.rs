@@ -1,6 +1,7 @@
 //! From the store and back: what a credential knows, in wall time.
 
 use super::fetching::LAST_RESORT;
+use super::keeping::STALLED;
 use super::{Context, Credential, Exposure, Foreign, Held, Plan, Spec};
 use crate::budget::Budget;
 use crate::effect::Effect;
@@ -65,7 +66,12 @@ impl Credential {
                 // What the probe says decides whether there is a fetch before the token is due.
                 held if held.suspect && credential.policy.probe => held.due,
                 held if held.suspect || exposed => {
-                    credential.earliest_after_exposure(now.boot).max(credential.plan.at)
+                    // The store tells when the fetch was decided; it was made when its intent was stored.
+                    let apart = credential.policy.semantics == IssueSemantics::RotateWithOverlap;
+                    let slack = if apart { credential.policy.safe_part.part(1, 10) } else { Span::ZERO };
+                    let slack = slack.min(STALLED);
+                    let earliest = (credential.earliest_after_exposure(now.boot) + slack).min(held.end);
+                    if exposed { earliest.max(credential.plan.at) } else { credential.plan.at }
                 }
                 held => held.due,
             };

@@ -194,7 +194,7 @@ fn tell(files: &Files, hosts: &[String], made: bool, ends: i64, as_json: bool) {
          cat /etc/ssl/certs/ca-certificates.crt {ca} > bundle.pem"
     ));
     output::remark(&format!(
-        "{} can vouch for these hosts and no others. Keep it where only you can read it, or delete it: then the \
+        "{} can vouch for these hosts, for hosts below them, and for no others. Keep it where only you can read it, or delete it: then the \
          certificate cannot be renewed.",
         files.ca_key.display()
     ));

@@ -107,6 +107,9 @@ error_codes! {
     /// The platform refuses the token even after a refresh.
     TokenRefused = "token_refused", 502, "The platform refuses the token even after a refresh",
         "Run `tokenward status NAME`: look for somebody else who fetches tokens for this app, and for a frozen app.";
+    /// The platform's cloud refuses.
+    CloudRefused = "cloud_refused", 502, "The platform's cloud refuses",
+        "Read `platform`: the code and the message are the platform's own.";
     /// The platform cannot be reached.
     Unreachable = "platform_unreachable", 502, "The platform cannot be reached",
         "Check the network, [egress] and `base_url`; nothing was sent, so the call can be made again.";

@@ -38,3 +38,15 @@ pub fn report(name: &str) -> String {
 pub fn refresh(name: &str) -> String {
     format!("{CREDENTIALS}/{name}/refresh")
 }
+
+/// An operation of a cloud database.
+#[must_use]
+pub fn cloud_database(credential: &str, env: &str, operation: &str) -> String {
+    format!("/v1/cloud/{credential}/{env}/database/{operation}")
+}
+
+/// A cloud function.
+#[must_use]
+pub fn cloud_function(credential: &str, env: &str, name: &str) -> String {
+    format!("/v1/cloud/{credential}/{env}/functions/{name}")
+}

@@ -73,6 +73,8 @@ pub enum Command {
         #[arg(long, value_name = "DAYS", default_value_t = 825)]
         days: u16,
     },
+    /// The cloud database and functions of a WeChat app
+    Cloud(crate::command::cloud::Cloud),
     /// Play the platforms on this machine, with faults on demand
     Emulate(Emulate),
     /// See it work: emulator, server and clients on this machine, nothing to set up

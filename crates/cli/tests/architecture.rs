@@ -7,16 +7,17 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may know whom. What is not here is forbidden.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("core", &[]),
     ("vault", &[]),
     ("api", &[]),
     ("emulator", &[]),
+    ("cloud", &[]),
     ("providers", &["core"]),
     ("store", &["core"]),
     ("sim", &["core", "store"]),
     ("client", &["api"]),
-    ("server", &["core", "providers", "store", "vault", "api"]),
+    ("server", &["core", "providers", "store", "vault", "api", "cloud"]),
     ("cli", &["server", "client", "emulator"]),
 ];
 

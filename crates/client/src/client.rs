@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokenward_api::{CredentialList, CredentialStatus, Problem, RefreshRequest, ReportRequest, Token, path};
 
 use crate::ClientError;
@@ -113,6 +114,51 @@ impl Client {
             query.truncate(1);
             query.push(("after", next));
         }
+    }
+
+    /// Carries out a database statement of cloud development that the server builds from JSON. `operation` is `query`,
+    /// `add`, `update`, `set`, `delete`, `count` or `aggregate`.
+    ///
+    /// # Errors
+    /// The statement cannot be built, or the platform refuses it.
+    pub async fn cloud_statement(
+        &self,
+        credential: &str,
+        env: &str,
+        operation: &str,
+        statement: &impl Serialize,
+    ) -> Result<Value, ClientError> {
+        self.post(&path::cloud_database(&segment(credential), &segment(env), operation), statement).await
+    }
+
+    /// The same with a statement as text. Never put values into it: use [`Client::cloud_statement`].
+    ///
+    /// # Errors
+    /// The platform refuses it.
+    pub async fn cloud_text(
+        &self,
+        credential: &str,
+        env: &str,
+        operation: &str,
+        text: &str,
+    ) -> Result<Value, ClientError> {
+        let path = path::cloud_database(&segment(credential), &segment(env), operation);
+        let request = self.request(Method::POST, &path)?;
+        self.send(request.header(CONTENT_TYPE, "text/plain").body(text.to_owned())).await
+    }
+
+    /// Calls a cloud function with an event, and returns what it returned.
+    ///
+    /// # Errors
+    /// The platform refuses, or the function fails.
+    pub async fn invoke(
+        &self,
+        credential: &str,
+        env: &str,
+        function: &str,
+        event: &impl Serialize,
+    ) -> Result<Value, ClientError> {
+        self.post(&path::cloud_function(&segment(credential), &segment(env), &segment(function)), event).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, ClientError> {

@@ -30,6 +30,7 @@ mod apps;
 mod baidu;
 mod chance;
 mod clock;
+mod cloud;
 mod coexisting;
 mod control;
 mod control_calls;

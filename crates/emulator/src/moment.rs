@@ -28,6 +28,11 @@ impl Moment {
         Self::from_unix_millis(seconds.saturating_mul(1000))
     }
 
+    /// Milliseconds since the Unix epoch.
+    pub(crate) fn unix_millis(self) -> i64 {
+        self.0
+    }
+
     /// Whole seconds since the Unix epoch.
     pub fn unix_seconds(self) -> i64 {
         self.0.div_euclid(1000)

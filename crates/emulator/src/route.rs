@@ -1,5 +1,6 @@
 //! Which call of which platform a path names.
 
+use crate::cloud::CloudCall;
 use crate::token_api::TokenApi;
 
 /// Everything that can be asked of the emulator. One listener plays all platforms, told apart by their paths;
@@ -20,6 +21,7 @@ pub(crate) enum Route {
     UserTokenRefresh,
     UserInfo,
     UserAuth,
+    Cloud(CloudCall),
     UnknownWeChat,
     BaiduToken,
     BaiduOcr,
@@ -65,7 +67,7 @@ impl Route {
             _ if path.starts_with("/oauth2/resource/") => Self::OAuth2Resource,
             _ if path.starts_with("/oauth2/") => Self::UnknownOAuth2,
             _ if path.starts_with("/oauth/2.0/") || path.starts_with("/rest/2.0/") => Self::UnknownBaidu,
-            _ => Self::UnknownWeChat,
+            path => CloudCall::of(path).map_or(Self::UnknownWeChat, Self::Cloud),
         }
     }
 
@@ -107,6 +109,7 @@ impl Route {
             Self::UserTokenRefresh => "/sns/oauth2/refresh_token",
             Self::UserInfo => "/sns/userinfo",
             Self::UserAuth => "/sns/auth",
+            Self::Cloud(call) => call.path(),
             Self::BaiduToken => "/oauth/2.0/token",
             Self::BaiduOcr => "/rest/2.0/ocr/v1/general_basic",
             Self::OAuth2Token => "/oauth2/token",

@@ -2,6 +2,7 @@
 
 pub mod cert;
 pub mod check;
+pub mod cloud;
 pub mod completions;
 pub mod emulate;
 pub mod refresh;

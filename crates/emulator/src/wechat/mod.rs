@@ -16,9 +16,11 @@ mod token_calls;
 use std::collections::HashMap;
 
 use http::Method;
+use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::apps::{AppIndex, Apps};
+use crate::cloud::{Cloud, CloudCall, CloudFailure};
 use crate::desk::Desk;
 use crate::moment::{Moment, millis};
 use crate::route::Route;
@@ -29,6 +31,7 @@ pub(crate) use refusal::Refusal;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WeChat {
     accounts: HashMap<AppIndex, Account>,
+    cloud: Cloud,
 }
 
 /// Why a request is refused, and whom the statistics blame.
@@ -72,7 +75,7 @@ impl WeChat {
     /// Calls that carry a token: the method, then the token, then the call itself.
     fn business_call(&mut self, desk: &mut Desk<'_>) -> Decision {
         let app = desk.query.get("access_token").and_then(|token| owner(token, desk.apps));
-        let posts = matches!(desk.route, Route::ClearQuota | Route::CustomSend);
+        let posts = matches!(desk.route, Route::ClearQuota | Route::CustomSend | Route::Cloud(_));
         if posts && desk.request.method != Method::POST {
             return Err(Denial::Request(app, Refusal::POST_REQUIRED));
         }
@@ -83,9 +86,27 @@ impl WeChat {
         }
         let decision = match desk.route {
             Route::ClearQuota => self.clear_quota(desk, app),
+            Route::Cloud(call) => return Ok(self.cloud_call(desk, call)),
             _ => business::call(desk, app),
         };
         decision.map_err(|refusal| Denial::Request(Some(app), refusal))
+    }
+
+    /// A call of the cloud API, which has codes and texts of its own.
+    fn cloud_call(&mut self, desk: &mut Desk<'_>, call: CloudCall) -> Answer {
+        let now = desk.now.unix_millis();
+        match self.cloud.carry_out(call, &desk.request.body, now, desk.chance) {
+            Ok(Value::Object(fields)) => {
+                let ok = json!({ "errcode": 0, "errmsg": "ok" });
+                let ok = ok.as_object().cloned().unwrap_or_default();
+                Answer::served(refusal::json_reply(&Value::Object(ok.into_iter().chain(fields).collect())))
+            }
+            Ok(other) => Answer::served(refusal::json_reply(&other)),
+            Err(CloudFailure { code, text }) => {
+                let hint = desk.chance.token_text(16);
+                Refusal(code).answer_saying(&format!("{text} hint: [{hint}]"))
+            }
+        }
     }
 
     fn check_token(&self, desk: &mut Desk<'_>) -> Result<AppIndex, Denial> {

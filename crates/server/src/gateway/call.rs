@@ -1,9 +1,12 @@
 //! What comes to the gateway: who may call what.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use tokenward_api::{ErrorCode, Problem};
@@ -17,6 +20,9 @@ use crate::clients::Caller;
 use crate::config::Right;
 use crate::feed::Entry;
 use crate::http::{Api, Refusal};
+
+/// The largest answer that is read whole, in bytes.
+const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 /// Makes a call, and again if the token was refused.
 ///
@@ -52,6 +58,38 @@ pub async fn call(
         counts: entry.calls_of(caller.label()),
     };
     prepared.make(api, entry, CallerBody::of(body)).await
+}
+
+/// Makes a call of our own for a caller, with JSON, and reads the answer whole.
+///
+/// # Errors
+/// It may not be made, was not made, or no answer came.
+pub async fn ask(
+    api: &Api,
+    caller: &Caller,
+    entry: &Arc<Entry>,
+    path_and_query: &str,
+    body: Bytes,
+) -> Result<Bytes, Refusal> {
+    let route = api.gateway.route(entry)?;
+    let target = Target::parse(path_and_query).map_err(|bad| malformed(&bad.to_string()))?;
+    let rule = allowed(Some(caller), route, &Method::POST, &target)?;
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let prepared = Prepared {
+        route,
+        target,
+        rule,
+        method: Method::POST,
+        headers,
+        persistent: Persistent::KeptBack,
+        counts: entry.calls_of(caller.label()),
+    };
+    let response = prepared.make(api, entry, CallerBody::Whole(body)).await?;
+    let read = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
+    let read =
+        read.map_err(|error| ErrorCode::CallBroken.problem(format!("the answer broke off: {error}")))?;
+    Ok(read.to_bytes())
 }
 
 impl Gateway {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use http::uri::Scheme;
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{Method, Request, Response, header};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use tower::ServiceExt as _;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod aside;
+mod cloud;
 mod credentials;
 mod door;
 mod health;

@@ -14,13 +14,15 @@ use tokenward_api::{ErrorCode, path};
 
 use super::answer::{Body, Refusal};
 use super::door::Entrance;
-use super::{Api, credentials, health, oauth, openapi, refresh, report, token};
+use super::{Api, cloud, credentials, health, oauth, openapi, refresh, report, token};
 use crate::clients::Caller;
 use crate::config::Right;
 
 type Answered = Result<Response<Body>, Refusal>;
 
 const LARGEST_BODY: usize = 64 * 1024;
+/// Of a statement or an event for the cloud.
+const LARGEST_STATEMENT: usize = 1024 * 1024;
 
 /// The routes of one listener.
 pub fn router(api: Arc<Api>, entrance: Entrance, scheme: Scheme) -> Router {
@@ -64,6 +66,8 @@ fn routes(scheme: Scheme) -> Router<Arc<Api>> {
         .route("/v1/credentials/{name}/report", post(post_report))
         .route("/v1/credentials/{name}/refresh", post(post_refresh))
         .route("/v1/credentials/{name}/token", get(no_such_path))
+        .route("/v1/cloud/{credential}/{env}/database/{operation}", post(cloud_database))
+        .route("/v1/cloud/{credential}/{env}/functions/{name}", post(cloud_function))
 }
 
 /// The key is in the request itself, as OAuth 2.0 wants it.
@@ -141,6 +145,37 @@ async fn post_refresh(
     Routed::of(answer.await)
 }
 
+async fn cloud_database(
+    State(api): State<Arc<Api>>,
+    Extension(caller): WithCaller,
+    Path((credential, env, operation)): Path<(String, String, String)>,
+    request: Request<axum::body::Body>,
+) -> Routed {
+    let answer = async {
+        let caller = caller.get()?;
+        let (parts, body) = request.into_parts();
+        let body = read_at_most(body, LARGEST_STATEMENT).await?;
+        let place = cloud::Place { credential: &credential, env: &env };
+        cloud::database(&api, &caller, &place, &operation, &parts.headers, &body).await
+    };
+    Routed::of(answer.await)
+}
+
+async fn cloud_function(
+    State(api): State<Arc<Api>>,
+    Extension(caller): WithCaller,
+    Path((credential, env, name)): Path<(String, String, String)>,
+    request: Request<axum::body::Body>,
+) -> Routed {
+    let answer = async {
+        let caller = caller.get()?;
+        let body = read_at_most(request.into_body(), LARGEST_STATEMENT).await?;
+        let place = cloud::Place { credential: &credential, env: &env };
+        cloud::function(&api, &caller, &place, &name, &body).await
+    };
+    Routed::of(answer.await)
+}
+
 /// A JSON body of at most 64 KiB, whatever its content type says; an empty one counts as `{}`.
 async fn read_json<T: serde::de::DeserializeOwned>(body: axum::body::Body) -> Result<T, Refusal> {
     let bytes = read_bytes(body).await?;
@@ -155,7 +190,11 @@ async fn read_json<T: serde::de::DeserializeOwned>(body: axum::body::Body) -> Re
 
 /// A body of at most 64 KiB that arrives in time.
 async fn read_bytes(body: axum::body::Body) -> Result<Bytes, Refusal> {
-    let limited = Limited::new(body, LARGEST_BODY);
+    read_at_most(body, LARGEST_BODY).await
+}
+
+async fn read_at_most(body: axum::body::Body, most: usize) -> Result<Bytes, Refusal> {
+    let limited = Limited::new(body, most);
     let read = tokio::time::timeout(super::listen::BODY_TIMEOUT, limited.collect()).await;
     let Ok(read) = read else {
         return Err(ErrorCode::Malformed.problem("the body did not arrive in time").into());
@@ -163,7 +202,8 @@ async fn read_bytes(body: axum::body::Body) -> Result<Bytes, Refusal> {
     match read {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(ErrorCode::TooLarge.problem("the body has more than 64 KiB").into())
+            let kib = most / 1024;
+            Err(ErrorCode::TooLarge.problem(format!("the body has more than {kib} KiB")).into())
         }
         Err(_) => Err(ErrorCode::Malformed.problem("the body broke off").into()),
     }

@@ -1,0 +1,53 @@
+//! The calls of the cloud API.
+
+/// A call under `/tcb/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum CloudCall {
+    /// Finds documents.
+    Query,
+    /// Inserts documents.
+    Add,
+    /// Changes documents.
+    Update,
+    /// Removes documents.
+    Delete,
+    /// Counts documents.
+    Count,
+    /// Runs a pipeline.
+    Aggregate,
+    /// Makes a collection.
+    CollectionAdd,
+    /// Removes a collection.
+    CollectionDelete,
+    /// Lists collections.
+    CollectionGet,
+    /// Something else of the cloud API.
+    Other,
+}
+
+impl CloudCall {
+    /// All calls with their paths.
+    const PATHS: [(&'static str, CloudCall); 9] = [
+        ("/tcb/databasequery", CloudCall::Query),
+        ("/tcb/databaseadd", CloudCall::Add),
+        ("/tcb/databaseupdate", CloudCall::Update),
+        ("/tcb/databasedelete", CloudCall::Delete),
+        ("/tcb/databasecount", CloudCall::Count),
+        ("/tcb/databaseaggregate", CloudCall::Aggregate),
+        ("/tcb/databasecollectionadd", CloudCall::CollectionAdd),
+        ("/tcb/databasecollectiondelete", CloudCall::CollectionDelete),
+        ("/tcb/databasecollectionget", CloudCall::CollectionGet),
+    ];
+
+    /// The call behind a path of the cloud API.
+    pub(crate) fn of(path: &str) -> Option<CloudCall> {
+        let known = CloudCall::PATHS.into_iter().find(|(known, _)| *known == path);
+        known.map(|(_, call)| call).or_else(|| path.starts_with("/tcb/").then_some(CloudCall::Other))
+    }
+
+    /// Its path, as statistics call it.
+    pub(crate) fn path(self) -> &'static str {
+        let known = CloudCall::PATHS.into_iter().find(|(_, call)| *call == self);
+        known.map_or("/tcb", |(path, _)| path)
+    }
+}

@@ -1,0 +1,121 @@
+//! Expressions of an aggregation.
+//!
+//! An expression has a value or is missing: `"$a"` of a document without `a` is missing, which is not `null`. Most
+//! operators give `null` if an operand is either. Literal arrays turn what is missing into `null`, literal documents
+//! leave it out.
+//!
+//! Every operator belongs to one family, a module of its own. Deliberately absent: operators that came after
+//! MongoDB 3.6, and text search, so that `$meta` is always missing.
+
+mod accumulator;
+mod arithmetic;
+mod arrays;
+mod calendar;
+mod call;
+mod conditions;
+mod dates;
+mod objects;
+mod scope;
+mod sets;
+mod strings;
+#[cfg(test)]
+mod tests;
+
+pub(super) use accumulator::Accumulator;
+pub(crate) use scope::{Scope, Variables};
+
+use super::error::{Outcome, refuse};
+use super::{kind, path};
+use crate::cloud::value::{Document, Value};
+use call::{Answer, Call};
+
+type Family = fn(&Call<'_>) -> Option<Answer>;
+
+const FAMILIES: [Family; 8] = [
+    conditions::operate,
+    arithmetic::operate,
+    arrays::operate,
+    strings::operate,
+    dates::operate,
+    objects::operate,
+    sets::operate,
+    accumulator::operate,
+];
+
+/// The value of an expression; nothing if it is missing.
+pub(crate) fn evaluate(expression: &Value, scope: &Scope<'_>) -> Outcome<Option<Value>> {
+    match expression {
+        Value::String(text) => match text.strip_prefix('$') {
+            Some(path) => field(path, scope),
+            None => Ok(Some(expression.clone())),
+        },
+        Value::Array(items) => {
+            let values = items.iter().map(|item| Ok(evaluate(item, scope)?.unwrap_or(Value::Null)));
+            Ok(Some(Value::Array(values.collect::<Outcome<_>>()?)))
+        }
+        Value::Object(object) => match object.iter().next() {
+            Some((name, argument)) if name.starts_with('$') => {
+                if object.len() > 1 {
+                    return refuse(format!(
+                        "an object representing an expression must have exactly one field: {}",
+                        crate::cloud::ejson::plain(expression)
+                    ));
+                }
+                operate(&Call { name, argument, scope })
+            }
+            _ => literal(object, scope),
+        },
+        value => Ok(Some(value.clone())),
+    }
+}
+
+fn literal(object: &Document, scope: &Scope<'_>) -> Answer {
+    let mut built = Document::new();
+    for (name, expression) in object.iter() {
+        if let Some(value) = evaluate(expression, scope)? {
+            built.set(name, value);
+        }
+    }
+    Ok(Some(Value::Object(built)))
+}
+
+fn operate(call: &Call<'_>) -> Answer {
+    FAMILIES
+        .iter()
+        .find_map(|family| family(call))
+        .unwrap_or_else(|| refuse(format!("Unrecognized expression '{}'", call.name)))
+}
+
+/// What stands behind one dollar sign is a path in the current document; behind two, a variable and a path in it.
+fn field(path: &str, scope: &Scope<'_>) -> Answer {
+    if path.is_empty() {
+        return refuse("'$' by itself is not a valid FieldPath");
+    }
+    if path.split('.').any(str::is_empty) {
+        return refuse(format!("FieldPath '{path}' must not have an empty part."));
+    }
+    let Some(variable) = path.strip_prefix('$') else {
+        let parts: Vec<&str> = path.split('.').collect();
+        return Ok(match scope.variables.get("CURRENT") {
+            Some(current) => current.and_then(|current| path::gather(current, &parts)),
+            None => within(scope.root, &parts),
+        });
+    };
+    let (name, rest) = variable.split_once('.').map_or((variable, None), |(name, rest)| (name, Some(rest)));
+    let parts: Vec<&str> = rest.map_or_else(Vec::new, |rest| rest.split('.').collect());
+    match scope.variables.get(name) {
+        Some(value) => Ok(value.and_then(|value| path::gather(value, &parts))),
+        None => match name {
+            "ROOT" | "CURRENT" => Ok(within(scope.root, &parts)),
+            "REMOVE" => Ok(None),
+            unknown => refuse(format!("Use of undefined variable: {unknown}")),
+        },
+    }
+}
+
+fn within(root: &Document, parts: &[&str]) -> Option<Value> {
+    match parts.split_first() {
+        Some((first, rest)) => path::gather(root.get(first)?, rest),
+        None => Some(Value::Object(root.clone())),
+    }
+}

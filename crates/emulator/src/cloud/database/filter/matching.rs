@@ -1,0 +1,189 @@
+//! From filters to answers.
+
+use std::cmp::Ordering;
+
+use super::super::error::Outcome;
+use super::super::expr::{Scope, Variables, evaluate};
+use super::super::geo::Geometry;
+use super::super::kind;
+use super::super::path::{Reached, reach};
+use super::{Clause, Comparison, Condition, Document, Filter, Match, Region, Test, Value};
+
+pub(super) fn filter(filter: &Filter, document: &Document, variables: &Variables) -> Outcome<Option<Match>> {
+    let mut index = None;
+    for clause in &filter.clauses {
+        match clause_holds(clause, document, variables)? {
+            // Of several indexes the last counts.
+            Some(found) => index = found.index.or(index),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(Match { index }))
+}
+
+fn clause_holds(clause: &Clause, document: &Document, variables: &Variables) -> Outcome<Option<Match>> {
+    let plainly = |holds: bool| holds.then(Match::default);
+    match clause {
+        Clause::All(filters) => {
+            let mut index = None;
+            for branch in filters {
+                match filter(branch, document, variables)? {
+                    Some(found) => index = found.index.or(index),
+                    None => return Ok(None),
+                }
+            }
+            Ok(Some(Match { index }))
+        }
+        Clause::Any(filters) => {
+            for branch in filters {
+                if let Some(found) = filter(branch, document, variables)? {
+                    return Ok(Some(found));
+                }
+            }
+            Ok(None)
+        }
+        Clause::None(filters) => {
+            for branch in filters {
+                if filter(branch, document, variables)?.is_some() {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(Match::default()))
+        }
+        Clause::Expression(expression) => {
+            let value = evaluate(expression, &Scope::new(document, variables))?;
+            Ok(plainly(value.is_some_and(|value| value.is_truthy())))
+        }
+        Clause::Schema(schema) => Ok(plainly(schema.accepts(&Value::Object(document.clone())))),
+        Clause::Field { path, condition } => on_places(condition, &reach(document, path)),
+    }
+}
+
+fn on_places(condition: &Condition, places: &[Reached<'_>]) -> Outcome<Option<Match>> {
+    let mut index = None;
+    for test in &condition.0 {
+        match place_test(test, places)? {
+            Some(found) => index = found.index.or(index),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(Match { index }))
+}
+
+/// Whether a test holds for a field: for one of the values that its path reaches, or for an element of one that is
+/// an array.
+fn place_test(test: &Test, places: &[Reached<'_>]) -> Outcome<Option<Match>> {
+    match test {
+        Test::Not(condition) => Ok(on_places(condition, places)?.is_none().then(Match::default)),
+        Test::All(tests) => {
+            let mut index = None;
+            for test in tests {
+                match place_test(test, places)? {
+                    Some(found) => index = index.or(found.index),
+                    None => return Ok(None),
+                }
+            }
+            Ok((!tests.is_empty()).then_some(Match { index }))
+        }
+        Test::ElementDocument(_) | Test::ElementValue(_) => {
+            for place in places {
+                let items = place.value.and_then(Value::as_array).unwrap_or_default();
+                for (at, item) in items.iter().enumerate() {
+                    if element_holds(test, item)? {
+                        return Ok(Some(Match { index: place.index.or(Some(at)) }));
+                    }
+                }
+            }
+            Ok(None)
+        }
+        _ => {
+            for place in places {
+                if single(test, place.value)? {
+                    return Ok(Some(Match { index: place.index }));
+                }
+                if matches!(test, Test::Size(_) | Test::Exists) {
+                    continue;
+                }
+                let items = place.value.and_then(Value::as_array).unwrap_or_default();
+                for (at, item) in items.iter().enumerate() {
+                    if single(test, Some(item))? {
+                        return Ok(Some(Match { index: place.index.or(Some(at)) }));
+                    }
+                }
+            }
+            Ok(None)
+        }
+    }
+}
+
+fn element_holds(test: &Test, item: &Value) -> Outcome<bool> {
+    match (test, item) {
+        (Test::ElementDocument(wanted), Value::Object(inner)) => {
+            Ok(filter(wanted, inner, &Variables::default())?.is_some())
+        }
+        (Test::ElementValue(condition), item) => on_value(condition, Some(item)),
+        _ => Ok(false),
+    }
+}
+
+/// Whether a condition holds for one value itself.
+pub(super) fn on_value(condition: &Condition, value: Option<&Value>) -> Outcome<bool> {
+    for test in &condition.0 {
+        if !single(test, value)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn single(test: &Test, value: Option<&Value>) -> Outcome<bool> {
+    let geometry = || value.and_then(|value| Geometry::parse(value).ok());
+    Ok(match test {
+        Test::Compare(comparison, wanted) => compares(*comparison, wanted, value),
+        Test::In(values, patterns) => {
+            values.iter().any(|wanted| compares(Comparison::Equal, wanted, value))
+                || patterns.iter().any(|pattern| value.is_some_and(|value| pattern.matches(value)))
+        }
+        Test::Not(condition) => !on_value(condition, value)?,
+        Test::Exists => value.is_some(),
+        Test::Modulo(divisor, remainder) => {
+            let number = value.and_then(Value::as_f64).filter(|number| number.is_finite());
+            number.is_some_and(|number| (number as i64).wrapping_rem(*divisor) == *remainder)
+        }
+        Test::All(_) | Test::ElementDocument(_) | Test::ElementValue(_) => {
+            place_test(test, &[Reached { value, index: None }])?.is_some()
+        }
+        Test::Size(length) => value.and_then(Value::as_array).is_some_and(|items| items.len() == *length),
+        Test::Pattern(pattern) => value.is_some_and(|value| pattern.matches(value)),
+        Test::Type(kinds) => value.is_some_and(|value| kinds.iter().any(|wanted| kind::is(value, wanted))),
+        Test::Within(Region::Areas(region)) => geometry().is_some_and(|own| own.is_within(region)),
+        Test::Within(Region::Cap(centre, radius)) => {
+            geometry().is_some_and(|own| own.is_within_cap(*centre, *radius))
+        }
+        Test::Intersects(other) => geometry().is_some_and(|own| own.intersects(other)),
+        Test::Near(near) => value
+            .and_then(|value| near.distance(value))
+            .is_some_and(|metres| (near.least..=near.most).contains(&metres)),
+    })
+}
+
+/// Compares within one type. A missing value equals `null`.
+fn compares(comparison: Comparison, wanted: &Value, value: Option<&Value>) -> bool {
+    let value = value.unwrap_or(&Value::Null);
+    if value.rank() != wanted.rank() {
+        return false;
+    }
+    let is_nan = |value: &Value| value.as_f64().is_some_and(f64::is_nan);
+    let order = value.compare(wanted);
+    // NaN has a place in the order, but is less than nothing.
+    if order != Ordering::Equal && (is_nan(value) || is_nan(wanted)) {
+        return false;
+    }
+    match comparison {
+        Comparison::Equal => order == Ordering::Equal,
+        Comparison::Less => order == Ordering::Less,
+        Comparison::LessOrEqual => order != Ordering::Greater,
+        Comparison::Greater => order == Ordering::Greater,
+        Comparison::GreaterOrEqual => order != Ordering::Less,
+    }
+}

@@ -1,0 +1,166 @@
+//! Queries: which documents match.
+//!
+//! A filter is read once, with all its mistakes found then, and matches many documents. Comparisons stay within one
+//! type: a number is neither less nor greater than a text. Only `$expr` can fail while matching.
+//!
+//! Deliberately absent: `$text` and `$where`, and the bit tests.
+
+mod matching;
+mod parse;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use super::error::{Outcome, refuse};
+use super::expr::Variables;
+use super::geo::{EARTH_RADIUS, Geometry, Point};
+use super::path;
+use super::pattern::Pattern;
+use crate::cloud::value::{Document, Value};
+use schema::Schema;
+
+/// A query. All its clauses must hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Filter {
+    clauses: Vec<Clause>,
+}
+
+/// How a document matched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Match {
+    /// The index of the array element that made it match: what `$` means in an update.
+    pub(crate) index: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+enum Clause {
+    All(Vec<Filter>),
+    Any(Vec<Filter>),
+    None(Vec<Filter>),
+    Expression(Value),
+    Schema(Schema),
+    Field { path: String, condition: Condition },
+}
+
+/// What must all hold of one field.
+#[derive(Clone, Debug)]
+pub(super) struct Condition(Vec<Test>);
+
+#[derive(Clone, Debug)]
+enum Test {
+    Compare(Comparison, Value),
+    In(Vec<Value>, Vec<Pattern>),
+    Not(Condition),
+    Exists,
+    Modulo(i64, i64),
+    All(Vec<Test>),
+    Size(usize),
+    ElementDocument(Filter),
+    ElementValue(Condition),
+    Pattern(Pattern),
+    Type(Vec<&'static str>),
+    Within(Region),
+    Intersects(Geometry),
+    Near(Near),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparison {
+    Equal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// Where `$geoWithin` wants geometries to lie.
+#[derive(Clone, Debug)]
+enum Region {
+    Areas(Geometry),
+    /// The points within an angle around a centre.
+    Cap(Point, f64),
+}
+
+/// A ring around a point, in metres.
+#[derive(Clone, Copy, Debug)]
+struct Near {
+    centre: Point,
+    least: f64,
+    most: f64,
+}
+
+impl Near {
+    /// How far away a stored value is: a geometry, or the nearest of a list of them.
+    fn distance(&self, value: &Value) -> Option<f64> {
+        match (Geometry::parse(value), value) {
+            (Ok(geometry), _) => Some(geometry.angle_from(self.centre) * EARTH_RADIUS),
+            (Err(_), Value::Array(items)) => {
+                items.iter().filter_map(|item| self.distance(item)).min_by(f64::total_cmp)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Filter {
+    /// Reads a query document.
+    pub(crate) fn parse(query: &Document) -> Outcome<Filter> {
+        parse::filter(query)
+    }
+
+    /// Whether a document matches.
+    pub(crate) fn matches(&self, document: &Document) -> Outcome<bool> {
+        Ok(self.find_match(document, &Variables::default())?.is_some())
+    }
+
+    /// How a document matches, if it does. The variables are those of a surrounding `$lookup`.
+    pub(crate) fn find_match(&self, document: &Document, variables: &Variables) -> Outcome<Option<Match>> {
+        matching::filter(self, document, variables)
+    }
+
+    /// If the query asks what is near, orders documents from the nearest to the farthest.
+    pub(crate) fn order_by_distance(&self, documents: &mut [Document]) {
+        let Some((path, near)) = self.near() else {
+            return;
+        };
+        // Distances are not negative, so that their bits have the same order.
+        documents.sort_by_cached_key(|document| {
+            let places = path::reach(document, path);
+            let distances = places.iter().filter_map(|place| near.distance(place.value?));
+            distances.fold(f64::INFINITY, f64::min).to_bits()
+        });
+    }
+
+    /// Whether the query itself decides the order of what it finds.
+    pub(crate) fn has_order(&self) -> bool {
+        self.near().is_some()
+    }
+
+    fn near(&self) -> Option<(&str, &Near)> {
+        self.clauses.iter().find_map(|clause| match clause {
+            Clause::All(filters) => filters.iter().find_map(Filter::near),
+            Clause::Field { path, condition } => condition.0.iter().find_map(|test| match test {
+                Test::Near(near) => Some((path.as_str(), near)),
+                _ => None,
+            }),
+            _ => None,
+        })
+    }
+}
+
+impl Condition {
+    /// Reads a condition on single values, as `$pull` and `$elemMatch` have it.
+    pub(super) fn parse(value: &Value) -> Outcome<Condition> {
+        parse::condition(value)
+    }
+
+    /// Whether a value that is no field fulfils it.
+    pub(super) fn holds(&self, value: &Value) -> Outcome<bool> {
+        matching::on_value(self, Some(value))
+    }
+}
+
+/// Whether an object is made of operators, like `{$gt: 1}`.
+pub(super) fn is_operators(value: &Value) -> bool {
+    value.as_object().and_then(|object| object.iter().next()).is_some_and(|(name, _)| name.starts_with('$'))
+}

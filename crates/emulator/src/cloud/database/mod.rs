@@ -1,0 +1,29 @@
+//! What MongoDB 3.6 does with documents, as far as cloud development shows it: queries, updates, projections,
+//! orders, aggregations.
+//!
+//! Everything here is a pure function over values. There is no storage, no clock and no chance in it: the moment of
+//! an update and the seed of a sample are arguments. Deliberately absent: indexes and their uniqueness, text search,
+//! collations, `$where`, and whatever came after MongoDB 3.6.
+
+mod error;
+mod expr;
+mod filter;
+mod geo;
+mod kind;
+mod number;
+mod path;
+mod pattern;
+mod project;
+mod sort;
+mod stages;
+#[cfg(test)]
+mod testing;
+mod update;
+
+pub(crate) use error::DatabaseError;
+pub(crate) use expr::Variables;
+pub(crate) use filter::Filter;
+pub(crate) use project::Projection;
+pub(crate) use sort::SortOrder;
+pub(crate) use stages::{Surroundings, run};
+pub(crate) use update::{Occasion, Update};

@@ -1,0 +1,313 @@
+//! Dotted paths, in the three ways in which MongoDB walks them.
+//!
+//! A query's path ([`reach`]) goes through arrays of documents and takes numbers as indexes. An expression's path
+//! ([`gather`]) collects from arrays and knows no indexes. An update's path ([`locate`]) is first made concrete, so
+//! that what is left are names and indexes of one place; then [`get`], [`put`] and [`take`] work on that place.
+//!
+//! Deliberately absent: array filters (`a.$[name]`), which cloud development cannot send.
+
+use super::error::{Outcome, refuse};
+use super::kind;
+use crate::cloud::ejson;
+use crate::cloud::value::{Document, Value};
+
+/// How far a new index may lie behind the end of an array.
+const MOST_PADDING: usize = 1_500_000;
+
+/// A place that a query's path leads to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reached<'a> {
+    /// What is there, if anything.
+    pub(super) value: Option<&'a Value>,
+    /// The index in the outermost array that the path went through without naming an index.
+    pub(super) index: Option<usize>,
+}
+
+/// The places that a query's path leads to. An array at the end is one place; its elements are not.
+pub(super) fn reach<'a>(document: &'a Document, path: &str) -> Vec<Reached<'a>> {
+    let parts: Vec<&str> = path.split('.').collect();
+    let mut found = Vec::new();
+    descend(document, &parts, None, &mut found);
+    found
+}
+
+fn descend<'a>(document: &'a Document, parts: &[&str], index: Option<usize>, found: &mut Vec<Reached<'a>>) {
+    if let Some((first, rest)) = parts.split_first() {
+        follow(document.get(first), rest, index, found);
+    }
+}
+
+fn follow<'a>(value: Option<&'a Value>, rest: &[&str], index: Option<usize>, found: &mut Vec<Reached<'a>>) {
+    let Some((next, after)) = rest.split_first() else {
+        found.push(Reached { value, index });
+        return;
+    };
+    match value {
+        Some(Value::Object(inner)) => descend(inner, rest, index, found),
+        Some(Value::Array(items)) => {
+            let number = next.parse::<usize>().ok();
+            for (at, item) in items.iter().enumerate() {
+                // A number is an index first: documents that have no field of that name are not asked for it.
+                if let Value::Object(inner) = item
+                    && (number.is_none() || inner.get(next).is_some())
+                {
+                    descend(inner, rest, index.or(Some(at)), found);
+                }
+            }
+            if let Some(item) = number.and_then(|at| items.get(at)) {
+                follow(Some(item), after, index, found);
+            }
+        }
+        _ => found.push(Reached { value: None, index }),
+    }
+}
+
+/// What an expression's path gives: from an array, the array of what its documents give.
+pub(super) fn gather(value: &Value, parts: &[&str]) -> Option<Value> {
+    let Some((first, rest)) = parts.split_first() else {
+        return Some(value.clone());
+    };
+    match value {
+        Value::Object(document) => gather(document.get(first)?, rest),
+        Value::Array(items) => {
+            let documents = items.iter().filter(|item| matches!(item, Value::Object(_) | Value::Array(_)));
+            Some(Value::Array(documents.filter_map(|item| gather(item, parts)).collect()))
+        }
+        _ => None,
+    }
+}
+
+/// The places an update's path means: `$` is the matched element, `$[]` every element.
+pub(super) fn locate(document: &Document, path: &str, matched: Option<usize>) -> Outcome<Vec<Vec<String>>> {
+    let mut places: Vec<Vec<String>> = vec![Vec::new()];
+    for part in path.split('.') {
+        match part {
+            "" => {
+                return refuse(format!(
+                    "The update path '{path}' contains an empty field name, which is not allowed."
+                ));
+            }
+            "$" => {
+                let Some(index) = matched else {
+                    return refuse("The positional operator did not find the match needed from the query.");
+                };
+                places.iter_mut().for_each(|place| place.push(index.to_string()));
+            }
+            "$[]" => places = spread(document, &places)?,
+            _ if part.starts_with("$[") => {
+                return refuse(format!("No array filter found for '{part}' in path '{path}'"));
+            }
+            _ if part.starts_with('$') => {
+                return refuse(format!(
+                    "The dollar ($) prefixed field '{part}' in '{path}' is not valid for storage."
+                ));
+            }
+            _ => places.iter_mut().for_each(|place| place.push(part.to_owned())),
+        }
+    }
+    Ok(places)
+}
+
+fn spread(document: &Document, places: &[Vec<String>]) -> Outcome<Vec<Vec<String>>> {
+    let mut all = Vec::new();
+    for place in places {
+        let path = place.join(".");
+        match get(document, place) {
+            Some(Value::Array(items)) => all.extend((0..items.len()).map(|index| {
+                let mut element = place.clone();
+                element.push(index.to_string());
+                element
+            })),
+            Some(other) => {
+                return refuse(format!(
+                    "Cannot apply array updates to non-array element {path}: {}",
+                    ejson::plain(other)
+                ));
+            }
+            None => {
+                return refuse(format!(
+                    "The path '{path}' must exist in the document in order to apply array updates."
+                ));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// What is at one place.
+pub(super) fn get<'a>(document: &'a Document, place: &[String]) -> Option<&'a Value> {
+    let (first, rest) = place.split_first()?;
+    rest.iter().try_fold(document.get(first)?, |value, step| match value {
+        Value::Object(inner) => inner.get(step),
+        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
+/// Puts a value at one place. Documents on the way are created, arrays are filled up with `null`.
+pub(super) fn put(document: &mut Document, place: &[String], value: Value) -> Outcome<()> {
+    let Some((first, rest)) = place.split_first() else {
+        return Ok(());
+    };
+    if rest.is_empty() {
+        document.set(first.clone(), value);
+        return Ok(());
+    }
+    if document.get(first).is_none() {
+        document.set(first.clone(), Document::new());
+    }
+    document.get_mut(first).map_or(Ok(()), |inner| put_into(inner, first, rest, value))
+}
+
+fn put_into(at: &mut Value, name: &str, place: &[String], value: Value) -> Outcome<()> {
+    let shown = ejson::plain(at);
+    let step = place.first().map_or("", String::as_str);
+    let cannot = || refuse(format!("Cannot create field '{step}' in element {{{name}: {shown}}}"));
+    match at {
+        Value::Object(inner) => put(inner, place, value),
+        Value::Array(items) => {
+            let Ok(index) = step.parse::<usize>() else {
+                return cannot();
+            };
+            if index > items.len() + MOST_PADDING {
+                return refuse(format!("can't backfill more than {MOST_PADDING} elements"));
+            }
+            let rest = place.get(1..).unwrap_or_default();
+            if index >= items.len() {
+                items.resize(index, Value::Null);
+                items.push(if rest.is_empty() { Value::Null } else { Document::new().into() });
+            }
+            match items.get_mut(index) {
+                Some(item) if rest.is_empty() => *item = value,
+                Some(item) => return put_into(item, step, rest, value),
+                None => {}
+            }
+            Ok(())
+        }
+        _ => cannot(),
+    }
+}
+
+/// Takes away what is at one place. An element of an array becomes `null`, so that the others keep their index.
+pub(super) fn take(document: &mut Document, place: &[String]) -> Option<Value> {
+    let (first, rest) = place.split_first()?;
+    if rest.is_empty() {
+        return document.remove(first);
+    }
+    take_from(document.get_mut(first)?, rest)
+}
+
+fn take_from(at: &mut Value, place: &[String]) -> Option<Value> {
+    let (first, rest) = place.split_first()?;
+    match at {
+        Value::Object(inner) => take(inner, place),
+        Value::Array(items) => {
+            let item = items.get_mut(first.parse::<usize>().ok()?)?;
+            if rest.is_empty() { Some(std::mem::replace(item, Value::Null)) } else { take_from(item, rest) }
+        }
+        _ => None,
+    }
+}
+
+/// Whether a place lies inside an array.
+pub(super) fn crosses_array(document: &Document, place: &[String]) -> bool {
+    (1..place.len()).any(|length| {
+        place
+            .get(..length)
+            .and_then(|start| get(document, start))
+            .is_some_and(|value| kind::is(value, "array"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{doc, value};
+    use super::*;
+
+    fn reached(document: serde_json::Value, path: &str) -> Vec<Option<Value>> {
+        reach(&doc(document), path).iter().map(|place| place.value.cloned()).collect()
+    }
+
+    fn steps(path: &str) -> Vec<String> {
+        path.split('.').map(str::to_owned).collect()
+    }
+
+    fn after_put(document: serde_json::Value, path: &str) -> Document {
+        let mut document = doc(document);
+        put(&mut document, &steps(path), Value::Int(7)).unwrap();
+        document
+    }
+
+    #[test]
+    fn a_path_goes_through_documents() {
+        assert_eq!(reached(json!({"a": {"b": 1}}), "a.b"), [Some(Value::Int(1))]);
+    }
+
+    #[test]
+    fn a_path_goes_through_arrays_of_documents() {
+        assert_eq!(
+            reached(json!({"a": [{"b": 1}, 5, {"b": 2}]}), "a.b"),
+            [Some(Value::Int(1)), Some(Value::Int(2))]
+        );
+    }
+
+    #[test]
+    fn a_number_is_an_index() {
+        assert_eq!(reached(json!({"a": [{"b": 1}, {"b": 2}]}), "a.1.b"), [Some(Value::Int(2))]);
+    }
+
+    #[test]
+    fn a_path_that_leads_nowhere_reaches_a_missing_value() {
+        assert_eq!(reached(json!({"a": 1}), "a.b"), [None]);
+    }
+
+    #[test]
+    fn the_index_of_the_outermost_array_is_remembered() {
+        let document = doc(json!({"a": [{"b": 1}, {"b": 2}]}));
+        let indexes: Vec<_> = reach(&document, "a.b").iter().map(|place| place.index).collect();
+        assert_eq!(indexes, [Some(0), Some(1)]);
+    }
+
+    #[test]
+    fn an_expression_collects_from_arrays() {
+        assert_eq!(
+            gather(&value(json!({"a": [{"b": 1}, {"c": 2}, 3]})), &["a", "b"]),
+            Some(value(json!([1])))
+        );
+    }
+
+    #[test]
+    fn documents_are_created_on_the_way() {
+        assert_eq!(after_put(json!({}), "a.b.c"), doc(json!({"a": {"b": {"c": 7}}})));
+    }
+
+    #[test]
+    fn arrays_are_filled_up() {
+        assert_eq!(after_put(json!({"a": [1]}), "a.3"), doc(json!({"a": [1, null, null, 7]})));
+    }
+
+    #[test]
+    fn a_scalar_has_no_fields() {
+        let refused = put(&mut doc(json!({"a": 1})), &steps("a.b"), Value::Null);
+        assert_eq!(refused.unwrap_err().to_string(), "Cannot create field 'b' in element {a: 1}");
+    }
+
+    #[test]
+    fn the_positional_operator_becomes_an_index() {
+        assert_eq!(locate(&Document::new(), "a.$.x", Some(2)).unwrap(), [steps("a.2.x")]);
+    }
+
+    #[test]
+    fn all_elements_are_as_many_places() {
+        assert_eq!(locate(&doc(json!({"a": [1, 2]})), "a.$[]", None).unwrap(), [steps("a.0"), steps("a.1")]);
+    }
+
+    #[test]
+    fn an_element_taken_away_leaves_null() {
+        let mut document = doc(json!({"a": [1, 2]}));
+        take(&mut document, &steps("a.0"));
+        assert_eq!(document, doc(json!({"a": [null, 2]})));
+    }
+}

@@ -1,0 +1,170 @@
+//! Stages of an aggregation, one after the other.
+//!
+//! What comes out is determined by what goes in: groups come in the order of their first document, and a sample is
+//! drawn from a seed. Deliberately absent: stages that cloud development does not offer, such as `$facet`, `$out` and
+//! `$redact`, and the granularity of `$bucketAuto`.
+
+mod bucket;
+mod group;
+mod lookup;
+mod near;
+mod reshape;
+#[cfg(test)]
+mod tests;
+mod unwind;
+
+use super::error::{Outcome, refuse};
+use super::expr::{Accumulator, Scope, Variables, evaluate};
+use super::filter::Filter;
+use super::project::Shape;
+use super::sort::SortOrder;
+use super::{geo, kind, path};
+use crate::chance::Chance;
+use crate::cloud::ejson;
+use crate::cloud::value::{Document, Value};
+
+/// What a pipeline can see besides its input.
+pub(crate) struct Surroundings<'a> {
+    /// The documents of another collection, for `$lookup`.
+    pub(crate) collection: &'a dyn Fn(&str) -> Vec<Document>,
+    /// What `$sample` draws from.
+    pub(crate) seed: u64,
+}
+
+/// Runs a pipeline.
+pub(crate) fn run(
+    pipeline: &[Document],
+    input: Vec<Document>,
+    around: &Surroundings<'_>,
+) -> Outcome<Vec<Document>> {
+    run_within(pipeline, input, around, &Variables::default())
+}
+
+fn run_within(
+    pipeline: &[Document],
+    mut documents: Vec<Document>,
+    around: &Surroundings<'_>,
+    variables: &Variables,
+) -> Outcome<Vec<Document>> {
+    for (place, stage) in pipeline.iter().enumerate() {
+        let mut fields = stage.iter();
+        let (Some((name, argument)), None) = (fields.next(), fields.next()) else {
+            return refuse("A pipeline stage specification object must contain exactly one field.");
+        };
+        if name == "$geoNear" && place > 0 {
+            return refuse("$geoNear is only valid as the first stage in a pipeline.");
+        }
+        documents = stage_of(name, argument, documents, around, variables)?;
+    }
+    Ok(documents)
+}
+
+fn stage_of(
+    name: &str,
+    argument: &Value,
+    mut documents: Vec<Document>,
+    around: &Surroundings<'_>,
+    variables: &Variables,
+) -> Outcome<Vec<Document>> {
+    match name {
+        "$match" => matching(documents, argument, variables),
+        "$project" => reshape::project(documents, object(name, argument)?, variables),
+        "$addFields" => reshape::add_fields(documents, object(name, argument)?, variables),
+        "$replaceRoot" => reshape::replace_root(documents, object(name, argument)?, variables),
+        "$group" => group::group(documents, object(name, argument)?, variables),
+        "$sortByCount" => group::sort_by_count(documents, argument, variables),
+        "$bucket" => bucket::bucket(documents, object(name, argument)?, variables),
+        "$bucketAuto" => bucket::bucket_auto(documents, object(name, argument)?, variables),
+        "$unwind" => unwind::unwind(documents, argument),
+        "$lookup" => lookup::lookup(documents, object(name, argument)?, around, variables),
+        "$geoNear" => near::near(documents, object(name, argument)?, variables),
+        "$count" => count(&documents, argument),
+        "$sort" => {
+            let order = SortOrder::parse(object(name, argument)?)?;
+            if order.is_empty() {
+                return refuse("$sort stage must have at least one sort key");
+            }
+            order.sort(&mut documents);
+            Ok(documents)
+        }
+        "$skip" => match argument.as_i64().map(usize::try_from) {
+            Some(Ok(skip)) => Ok(documents.into_iter().skip(skip).collect()),
+            _ => refuse("Argument to $skip must be a non-negative number"),
+        },
+        "$limit" => {
+            documents.truncate(positive(argument, "the limit must be positive")?);
+            Ok(documents)
+        }
+        "$sample" => {
+            let size = object(name, argument)?.get("size").unwrap_or(&Value::Null);
+            let size = positive(size, "size argument to $sample must be a positive integer")?;
+            Ok(sample(documents, size, around.seed))
+        }
+        unknown => refuse(format!("Unrecognized pipeline stage name: '{unknown}'")),
+    }
+}
+
+fn object<'a>(name: &str, argument: &'a Value) -> Outcome<&'a Document> {
+    match argument {
+        Value::Object(fields) => Ok(fields),
+        other => refuse(format!("the {name} specification must be an object, found {}", kind::name(other))),
+    }
+}
+
+fn positive(value: &Value, otherwise: &str) -> Outcome<usize> {
+    match value.as_i64().map(usize::try_from) {
+        Some(Ok(number)) if number > 0 => Ok(number),
+        _ => refuse(otherwise),
+    }
+}
+
+/// Refuses parameters that a stage does not have.
+fn check_known(stage: &str, spec: &Document, known: &[&str]) -> Outcome<()> {
+    match spec.iter().find(|(name, _)| !known.contains(name)) {
+        Some((unknown, _)) => refuse(format!("Unrecognized option to {stage}: {unknown}.")),
+        None => Ok(()),
+    }
+}
+
+fn matching(documents: Vec<Document>, query: &Value, variables: &Variables) -> Outcome<Vec<Document>> {
+    let Value::Object(query) = query else {
+        return refuse("the match filter must be an expression in an object");
+    };
+    let filter = Filter::parse(query)?;
+    if filter.has_order() {
+        return refuse("$match does not support $geoNear, $near, and $nearSphere");
+    }
+    let mut found = Vec::new();
+    for document in documents {
+        if filter.find_match(&document, variables)?.is_some() {
+            found.push(document);
+        }
+    }
+    Ok(found)
+}
+
+/// One document with the number of documents; none if there are none.
+fn count(documents: &[Document], name: &Value) -> Outcome<Vec<Document>> {
+    let Some(name) = name.as_str().filter(|name| !name.is_empty()) else {
+        return refuse("the count field must be a non-empty string");
+    };
+    if name.starts_with('$') || name.contains('.') {
+        return refuse("the count field cannot be a $-prefixed path or contain a '.'");
+    }
+    let mut counted = Document::new();
+    counted.set(name, i64::try_from(documents.len()).unwrap_or(i64::MAX));
+    Ok(if documents.is_empty() { Vec::new() } else { vec![counted] })
+}
+
+/// Draws as many documents as asked for, in the order in which they are drawn.
+fn sample(mut documents: Vec<Document>, size: usize, seed: u64) -> Vec<Document> {
+    let mut chance = Chance::seeded(seed);
+    let size = size.min(documents.len());
+    for place in 0..size {
+        let left = (documents.len() - place) as u64;
+        let drawn = usize::try_from(chance.next_u64() % left).unwrap_or(0);
+        documents.swap(place, place + drawn);
+    }
+    documents.truncate(size);
+    documents
+}

@@ -1,0 +1,29 @@
+//! What the tests of the database write their documents with.
+
+use serde_json::Value as Json;
+
+use crate::cloud::ejson;
+use crate::cloud::value::{Document, Value};
+
+/// A value from its JSON.
+pub(super) fn value(json: Json) -> Value {
+    ejson::read(&json)
+}
+
+/// A document from its JSON.
+pub(super) fn doc(json: Json) -> Document {
+    match ejson::read(&json) {
+        Value::Object(document) => document,
+        other => panic!("no document: {other:?}"),
+    }
+}
+
+/// Documents from a JSON array.
+pub(super) fn docs(json: Json) -> Vec<Document> {
+    json.as_array().expect("an array").iter().cloned().map(doc).collect()
+}
+
+/// A document as plain JSON.
+pub(super) fn shown(document: &Document) -> Json {
+    ejson::plain(&Value::Object(document.clone()))
+}

@@ -1,0 +1,52 @@
+//! What the cloud API says when it cannot do something: its own codes beside WeChat's.
+
+use super::database::DatabaseError;
+use super::script::ScriptError;
+
+/// A refusal: code and text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CloudFailure {
+    /// `errcode`
+    pub(crate) code: i64,
+    /// `errmsg`, before the hint.
+    pub(crate) text: String,
+}
+
+impl CloudFailure {
+    /// With a text of its own.
+    pub(crate) fn new(code: i64, text: impl Into<String>) -> CloudFailure {
+        CloudFailure { code, text: text.into() }
+    }
+
+    /// The body is not JSON, or lacks a field.
+    pub(crate) fn data_format() -> CloudFailure {
+        CloudFailure::new(47001, "data format error")
+    }
+
+    /// There is no such environment.
+    pub(crate) fn no_such_env(env: &str) -> CloudFailure {
+        CloudFailure::new(-501_007, format!("invalid parameters, [100003] env not exists: {env}"))
+    }
+
+    /// There is no such collection. The code over HTTP is not documented; this one is the SDK's.
+    pub(crate) fn no_such_collection() -> CloudFailure {
+        CloudFailure::new(-502_005, "database collection not exists")
+    }
+
+    /// A parameter is wrong.
+    pub(crate) fn invalid(text: impl Into<String>) -> CloudFailure {
+        CloudFailure::new(-501_007, text)
+    }
+}
+
+impl From<ScriptError> for CloudFailure {
+    fn from(error: ScriptError) -> CloudFailure {
+        CloudFailure::new(-605_101, error.to_string())
+    }
+}
+
+impl From<DatabaseError> for CloudFailure {
+    fn from(error: DatabaseError) -> CloudFailure {
+        CloudFailure::new(-502_001, format!("database request fail: {error}"))
+    }
+}

@@ -1,0 +1,333 @@
+//! Members, calls and constructors of the names that every text has.
+
+use super::super::value::{Document, Value};
+use super::chain::{Aggregation, Target};
+use super::encode;
+use super::item::{Condition, Global, Item};
+
+type Done = Result<Item, String>;
+
+/// Shapes that `db.Geo` makes.
+const SHAPES: [&str; 6] = ["Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon"];
+
+/// Operators of the aggregation. Each is called like itself, except `neq`.
+pub(super) const AGGREGATE: &str = "abs add ceil divide exp floor ln log log10 mod multiply pow sqrt subtract trunc \
+    arrayElemAt arrayToObject concatArrays filter in indexOfArray isArray map range reduce reverseArray size slice \
+    zip and not or cmp eq gt gte lt lte neq cond ifNull switch dateFromParts dateFromString dayOfMonth dayOfWeek \
+    dayOfYear isoDayOfWeek isoWeek isoWeekYear millisecond minute month second hour week year literal mergeObjects \
+    objectToArray allElementsTrue anyElementTrue setDifference setEquals setIntersection setIsSubset setUnion concat \
+    dateToString indexOfBytes indexOfCP split strLenBytes strLenCP strcasecmp substr substrBytes substrCP toLower \
+    toUpper meta addToSet avg first last max min push stdDevPop stdDevSamp sum let";
+
+/// `object.name`
+pub(super) fn member(object: &Item, name: &str) -> Done {
+    let global = match (object, name) {
+        (Item::Global(Global::Db), "command") => Global::Command,
+        (Item::Global(Global::Db), "Geo") => Global::Geo,
+        (Item::Global(Global::Db), "RegExp") => Global::RegExp,
+        (Item::Global(Global::Db), "ObjectId") => Global::ObjectId,
+        (Item::Global(Global::Command), "aggregate") => Global::Aggregate,
+        (Item::Global(Global::Command), "project") => Global::Project,
+        (Item::Global(Global::Geo), name) => match SHAPES.into_iter().find(|shape| *shape == name) {
+            Some(shape) => Global::Shape(shape),
+            None => return Err(no_member(object, name)),
+        },
+        _ => return Err(no_member(object, name)),
+    };
+    Ok(Item::Global(global))
+}
+
+fn no_member(object: &Item, name: &str) -> String {
+    format!("RuntimeError: cannot get property {name:?} of {}", object.kind())
+}
+
+/// `new Constructor(…)`, or the same without `new`.
+pub(super) fn construct(constructor: &Item, arguments: &[Item], now: i64) -> Done {
+    match constructor {
+        Item::Global(Global::Date) => date(arguments, now),
+        Item::Global(Global::Shape(shape)) => self::shape(shape, arguments),
+        Item::Global(Global::RegExp) => regular_expression(arguments, now),
+        Item::Global(Global::ObjectId) => match arguments.first().and_then(|id| id.to_value(now)) {
+            Some(Value::String(text)) => Ok(Item::Value(Value::String(text))),
+            _ => Err("ObjectId needs text".to_owned()),
+        },
+        other => Err(format!("TypeError: {} is not a function", other.kind())),
+    }
+}
+
+fn date(arguments: &[Item], now: i64) -> Done {
+    let moment = match arguments.first().map(|item| item.to_value(now)) {
+        None => Some(now),
+        Some(Some(Value::String(text))) => parse_date(&text),
+        Some(Some(Value::Date(at))) => Some(at),
+        Some(Some(value)) => value.as_i64(),
+        Some(None) => None,
+    };
+    moment.map(|at| Item::Value(Value::Date(at))).ok_or_else(|| "Date needs milliseconds or text".to_owned())
+}
+
+/// What `new Date(text)` reads, as far as it has a zone or is a day: days are UTC, as in JavaScript.
+fn parse_date(text: &str) -> Option<i64> {
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return Some(at.as_millisecond());
+    }
+    let at = match text.parse::<jiff::civil::Date>() {
+        Ok(day) if text.len() <= 10 => day.at(0, 0, 0, 0),
+        // Functions run in UTC.
+        _ => text.parse::<jiff::civil::DateTime>().ok()?,
+    };
+    Some(at.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond())
+}
+
+fn shape(kind: &'static str, arguments: &[Item]) -> Done {
+    let coordinates = |item: &Item| match item {
+        Item::Shape(Value::Object(shape)) => shape.get("coordinates").cloned(),
+        _ => None,
+    };
+    let found = match (kind, arguments) {
+        ("Point", [longitude, latitude]) => {
+            let (Some(x), Some(y)) = (number(longitude), number(latitude)) else {
+                return Err("Point needs a longitude and a latitude".to_owned());
+            };
+            let fits = |value: &Value, most: f64| value.as_f64().is_some_and(|degrees| degrees.abs() <= most);
+            if !fits(&x, 180.0) || !fits(&y, 90.0) {
+                return Err("longitudes are from -180 to 180, latitudes from -90 to 90".to_owned());
+            }
+            Some(vec![x, y])
+        }
+        ("Point", _) => None,
+        (_, [Item::Array(shapes)]) => shapes.iter().map(coordinates).collect(),
+        _ => None,
+    };
+    let coordinates = found.ok_or_else(|| format!("{kind} needs a list of shapes"))?;
+    let fields = [("type".to_owned(), kind.into()), ("coordinates".to_owned(), coordinates.into())];
+    Ok(Item::Shape(Value::Object(fields.into_iter().collect())))
+}
+
+fn number(item: &Item) -> Option<Value> {
+    match item {
+        Item::Value(value) if value.as_f64().is_some() => Some(value.clone()),
+        _ => None,
+    }
+}
+
+fn regular_expression(arguments: &[Item], now: i64) -> Done {
+    let options = arguments.first().and_then(|item| item.to_value(now));
+    let field = |name: &str| match options.as_ref()?.as_object()?.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Regex(pattern, _) => Some(pattern.clone()),
+        _ => None,
+    };
+    let pattern = field("regexp").ok_or_else(|| "RegExp needs { regexp }".to_owned())?;
+    Ok(Item::Value(Value::Regex(pattern, field("options").unwrap_or_default())))
+}
+
+/// `global.name(…)`
+pub(super) fn call(global: Global, name: &str, arguments: Vec<Item>, now: i64) -> Done {
+    match (global, name) {
+        (Global::Db, "collection") => match arguments.first().and_then(|item| item.to_value(now)) {
+            Some(Value::String(collection)) if !collection.is_empty() => {
+                Ok(Item::Target(Target::collection(collection)))
+            }
+            _ => Err("collection needs a name".to_owned()),
+        },
+        (Global::Db, "serverDate") => {
+            let offset = arguments.first().and_then(|item| item.to_value(now));
+            let offset = offset.as_ref().and_then(|value| value.as_object()?.get("offset")?.as_i64());
+            Ok(Item::ServerDate(offset.unwrap_or(0)))
+        }
+        (Global::Db, "RegExp") => regular_expression(&arguments, now),
+        (Global::Db, "ObjectId") => construct(&Item::Global(Global::ObjectId), &arguments, now),
+        (Global::Geo, name) => construct(&member(&Item::Global(Global::Geo), name)?, &arguments, now),
+        (Global::Command, name) => command(name, arguments, now),
+        (Global::Project, "slice") => one_value("$slice", &arguments, now),
+        (Global::Project, "elemMatch") => {
+            let item = arguments.first().ok_or_else(|| needs("elemMatch"))?;
+            Ok(Item::Expression(object("$elemMatch", encode::nested(item, now)?)))
+        }
+        (Global::Aggregate, "pipeline") => Ok(Item::Aggregation(Aggregation::pipeline())),
+        (Global::Aggregate, name) => expression(name, &arguments, now),
+        _ => Err(format!("RuntimeError: cannot get property {name:?}")),
+    }
+}
+
+fn needs(name: &str) -> String {
+    format!("{name} needs an argument")
+}
+
+fn object(name: &str, value: impl Into<Value>) -> Value {
+    let mut document = Document::new();
+    document.set(name, value);
+    document.into()
+}
+
+fn one_value(operator: &str, arguments: &[Item], now: i64) -> Done {
+    let value = arguments.first().and_then(|item| item.to_value(now));
+    Ok(Item::Expression(object(operator, value.ok_or_else(|| needs(operator))?)))
+}
+
+fn expression(name: &str, arguments: &[Item], now: i64) -> Done {
+    if !AGGREGATE.split_whitespace().any(|known| known == name) {
+        return Err(format!("RuntimeError: cannot get property {name:?} of the aggregation"));
+    }
+    let name = if name == "neq" { "ne" } else { name };
+    one_value(&format!("${name}"), arguments, now)
+}
+
+/// `_.name(…)`
+fn command(name: &str, arguments: Vec<Item>, now: i64) -> Done {
+    let first = || arguments.first().ok_or_else(|| needs(name));
+    let value = || {
+        let item = first()?;
+        item.to_value(now).ok_or_else(|| format!("{name} needs a value, not {}", item.kind()))
+    };
+    let operator = |operator| Ok(Item::Condition(Condition::Operator(operator, value()?)));
+    match name {
+        "eq" => operator("$eq"),
+        "neq" => operator("$ne"),
+        "lt" => operator("$lt"),
+        "lte" => operator("$lte"),
+        "gt" => operator("$gt"),
+        "gte" => operator("$gte"),
+        "in" => operator("$in"),
+        "nin" => operator("$nin"),
+        "exists" => operator("$exists"),
+        "size" => operator("$size"),
+        "all" => operator("$all"),
+        "mod" => {
+            let values = arguments.iter().map(|item| item.to_value(now));
+            let values = values.collect::<Option<Vec<Value>>>().ok_or_else(|| needs("mod"))?;
+            let operand = match values.as_slice() {
+                [Value::Array(pair)] => pair.clone(),
+                _ => values,
+            };
+            Ok(Item::Condition(Condition::Operator("$mod", operand.into())))
+        }
+        "elemMatch" => Ok(Item::Condition(Condition::Nested("$elemMatch", Box::new(first()?.clone())))),
+        "and" => Ok(Item::Condition(Condition::And(list(arguments)))),
+        "or" => Ok(Item::Condition(Condition::Or(list(arguments)))),
+        "nor" => Ok(Item::Condition(Condition::Nor(list(arguments)))),
+        "not" => Ok(Item::Condition(Condition::Not(Box::new(first()?.clone())))),
+        "expr" => Ok(Item::Condition(Condition::Whole("$expr", value()?))),
+        "jsonSchema" => Ok(Item::Condition(Condition::Whole("$jsonSchema", value()?))),
+        "geoNear" => geo(first()?, now, "$nearSphere", &["minDistance", "maxDistance"]),
+        "geoWithin" => geo(first()?, now, "$geoWithin", &["centerSphere"]),
+        "geoIntersects" => geo(first()?, now, "$geoIntersects", &[]),
+        _ => operation(name, &arguments, now),
+    }
+}
+
+/// Commands with several arguments take them one by one or as one list.
+fn list(mut arguments: Vec<Item>) -> Vec<Item> {
+    match (arguments.pop(), arguments.is_empty()) {
+        (Some(Item::Array(items)), true) => items,
+        (Some(Item::Value(Value::Array(values))), true) => values.into_iter().map(Item::Value).collect(),
+        (last, _) => arguments.into_iter().chain(last).collect(),
+    }
+}
+
+fn geo(argument: &Item, now: i64, operator: &'static str, further: &[&str]) -> Done {
+    let Some(Value::Object(fields)) = argument.to_value(now) else {
+        return Err(format!("{operator} needs an object"));
+    };
+    let mut operand = Document::new();
+    if let Some(geometry) = fields.get("geometry") {
+        operand.set("$geometry", geometry.clone());
+    }
+    for name in further {
+        if let Some(value) = fields.get(name) {
+            operand.set(format!("${name}"), value.clone());
+        }
+    }
+    if operand.is_empty() {
+        return Err(format!("{operator} needs a geometry"));
+    }
+    let Value::Object(operators) = object(operator, operand) else { return Err(needs(operator)) };
+    Ok(Item::Condition(Condition::Operators(operators)))
+}
+
+/// `_.name(…)` of an update.
+fn operation(name: &str, arguments: &[Item], now: i64) -> Done {
+    let value = || {
+        let item = arguments.first().ok_or_else(|| needs(name))?;
+        item.to_value(now).ok_or_else(|| format!("{name} needs a value, not {}", item.kind()))
+    };
+    let done = |operator, value| Ok(Item::Operation(operator, value));
+    match name {
+        "set" => done("$set", value()?),
+        "remove" => done("$unset", "".into()),
+        "inc" => done("$inc", value()?),
+        "mul" => done("$mul", value()?),
+        "min" => done("$min", value()?),
+        "max" => done("$max", value()?),
+        "rename" => done("$rename", value()?),
+        "bit" => done("$bit", value()?),
+        "pop" => done("$pop", 1.into()),
+        "shift" => done("$pop", (-1).into()),
+        "pull" => {
+            let item = arguments.first().ok_or_else(|| needs(name))?;
+            done("$pull", encode::nested(item, now)?)
+        }
+        "pullAll" => done("$pullAll", value()?),
+        "addToSet" => done("$addToSet", add_to_set(value()?)),
+        "push" => done("$push", push(arguments, now)?),
+        "unshift" => {
+            let mut each = Document::new();
+            each.set("$each", values(arguments, now)?);
+            each.set("$position", 0);
+            done("$push", each.into())
+        }
+        _ => Err(format!("RuntimeError: cannot get property {name:?} of db.command")),
+    }
+}
+
+/// `{ each: […] }` is what the documents write, `{ $each: […] }` what the database wants: both are taken.
+fn add_to_set(value: Value) -> Value {
+    match value.as_object().and_then(|object| object.get("each")) {
+        Some(each @ Value::Array(_)) => object("$each", each.clone()),
+        _ => value,
+    }
+}
+
+fn values(arguments: &[Item], now: i64) -> Result<Value, String> {
+    let values = arguments.iter().map(|item| item.to_value(now)).collect::<Option<Vec<Value>>>();
+    match values.ok_or_else(|| needs("push"))?.as_slice() {
+        [Value::Array(items)] => Ok(items.clone().into()),
+        items => Ok(items.to_vec().into()),
+    }
+}
+
+fn push(arguments: &[Item], now: i64) -> Result<Value, String> {
+    let mut operand = Document::new();
+    let options = match arguments {
+        [only] => only.to_value(now),
+        _ => None,
+    };
+    if let Some(options) = options.as_ref().and_then(Value::as_object)
+        && let Some(each) = options.get("each")
+    {
+        operand.set("$each", each.clone());
+        for name in ["position", "sort", "slice"] {
+            if let Some(value) = options.get(name) {
+                operand.set(format!("${name}"), value.clone());
+            }
+        }
+    } else {
+        operand.set("$each", values(arguments, now)?);
+    }
+    Ok(operand.into())
+}
+
+/// `_.gt(1).and(_.lt(9))`, `_.gt(1).lt(9)`
+pub(super) fn extend(condition: Condition, name: &str, arguments: Vec<Item>, now: i64) -> Done {
+    let before = Item::Condition(condition);
+    let joined = |more: Vec<Item>| std::iter::once(before.clone()).chain(more).collect();
+    match name {
+        "and" => Ok(Item::Condition(Condition::And(joined(list(arguments))))),
+        "or" => Ok(Item::Condition(Condition::Or(joined(list(arguments))))),
+        name => match command(name, arguments, now)? {
+            more @ Item::Condition(_) => Ok(Item::Condition(Condition::And(joined(vec![more])))),
+            _ => Err(format!("{name} cannot follow a query command")),
+        },
+    }
+}

@@ -1,0 +1,96 @@
+//! Query texts: a subset of JavaScript, parsed by a real parser and evaluated over a whitelist.
+//!
+//! Nothing is run: every identifier, member and call is looked up in a list, and what is not on it is an error with its
+//! place. The value of the last expression is the request. Deliberately absent: functions, arithmetic, conditions,
+//! loops, assignment, and everything else that the platform does not evaluate either.
+
+mod chain;
+mod encode;
+mod interpreter;
+mod item;
+mod methods;
+
+use oxc_allocator::Allocator;
+use oxc_parser::{ParseOptions, Parser};
+use oxc_span::SourceType;
+
+use super::request::Request;
+use interpreter::Interpreter;
+
+/// Why a text is no request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} (at line {line}, col {column})")]
+pub(crate) struct ScriptError {
+    /// What is wrong.
+    pub(crate) reason: String,
+    /// Counted from 1.
+    pub(crate) line: usize,
+    /// Counted from 1, in characters.
+    pub(crate) column: usize,
+}
+
+/// What is wrong, and where in the text.
+type Fault = (String, u32);
+type Evaluated<T> = Result<T, Fault>;
+
+/// The longest text, in bytes.
+pub(crate) const LONGEST: usize = 1024 * 1024;
+/// The deepest nesting of brackets.
+pub(crate) const DEEPEST: usize = 100;
+
+/// Evaluates a text at a moment (milliseconds since 1970), which is what server dates are made from.
+///
+/// # Errors
+/// It is not a text of the subset, or does not end in a request.
+pub(crate) fn evaluate(text: &str, now: i64) -> Result<Request, ScriptError> {
+    let place = |(reason, offset): Fault| locate(text, reason, offset);
+    if text.len() > LONGEST {
+        return Err(place((format!("the text has more than {LONGEST} bytes"), 0)));
+    }
+    check_depth(text).map_err(place)?;
+    let allocator = Allocator::default();
+    // Parentheses mean nothing here.
+    let options = ParseOptions { preserve_parens: false, ..ParseOptions::default() };
+    let parsed = Parser::new(&allocator, text, SourceType::cjs()).with_options(options).parse();
+    if let Some(diagnostic) = parsed.diagnostics.first() {
+        let offset = diagnostic.labels.first().map_or(0, |label| label.offset());
+        return Err(place((format!("SyntaxError: {}", diagnostic.message), offset)));
+    }
+    Interpreter::new(now).run(&parsed.program).map_err(place)
+}
+
+/// The parser and the interpreter descend with the text: how deep is looked at first, without descending.
+fn check_depth(text: &str) -> Evaluated<()> {
+    let mut depth = 0_usize;
+    let mut quote = None;
+    let mut escaped = false;
+    for (offset, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'' | '`') => quote = Some(c),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Err((format!("nested deeper than {DEEPEST}"), u32::try_from(offset).unwrap_or(u32::MAX)));
+        }
+    }
+    Ok(())
+}
+
+fn locate(text: &str, reason: String, offset: u32) -> ScriptError {
+    let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
+    let before = text.get(..offset).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    ScriptError { reason, line, column }
+}
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod wire_tests;

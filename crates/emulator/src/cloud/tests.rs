@@ -1,0 +1,139 @@
+//! The cloud API as clients see it, with its shapes and codes.
+
+use serde_json::{Value as Json, json};
+
+use super::{Cloud, CloudCall, CloudFailure};
+use crate::chance::Chance;
+
+struct Kit {
+    cloud: Cloud,
+    chance: Chance,
+}
+
+impl Kit {
+    /// With an empty collection `geo`.
+    fn new() -> Kit {
+        let mut kit = Kit { cloud: Cloud::default(), chance: Chance::seeded(1) };
+        kit.call(CloudCall::CollectionAdd, json!({"env": "test", "collection_name": "geo"})).unwrap();
+        kit
+    }
+
+    fn call(&mut self, call: CloudCall, body: Json) -> Result<Json, CloudFailure> {
+        self.cloud.carry_out(call, body.to_string().as_bytes(), 1_600_000_000_000, &mut self.chance)
+    }
+
+    fn database(&mut self, call: CloudCall, query: &str) -> Json {
+        self.call(call, json!({"env": "test", "query": query}))
+            .unwrap_or_else(|failure| panic!("{failure:?}"))
+    }
+
+    fn code(&mut self, call: CloudCall, query: &str) -> i64 {
+        self.call(call, json!({"env": "test", "query": query})).unwrap_err().code
+    }
+}
+
+/// Three documents with `_id` 1 to 3, `n` the same, and tags.
+fn filled() -> Kit {
+    let mut kit = Kit::new();
+    let data = "[{_id:'1',n:1,tags:['a']},{_id:'2',n:2,tags:['a','b']},{_id:'3',n:3,tags:[]}]";
+    kit.database(CloudCall::Add, &format!("db.collection('geo').add({{data:{data}}})"));
+    kit
+}
+
+#[test]
+fn added_documents_get_ids_of_32_digits() {
+    let added =
+        Kit::new().database(CloudCall::Add, "db.collection('geo').add({data:[{a:1},{_id:'own',a:2}]})");
+    let ids = added["id_list"].as_array().unwrap();
+    assert_eq!((ids[0].as_str().unwrap().len(), &ids[1]), (32, &json!("own")));
+}
+
+#[test]
+fn a_query_returns_documents_as_texts_and_a_pager() {
+    let found = filled().database(
+        CloudCall::Query,
+        "db.collection('geo').where({n:_.gt(1)}).orderBy('n','desc').limit(1).field({n:true}).get()",
+    );
+    assert_eq!(found["pager"], json!({"Offset": 0, "Limit": 1, "Total": 2}));
+    assert_eq!(found["data"], json!([r#"{"_id":"3","n":3}"#]));
+}
+
+#[test]
+fn ten_documents_come_unless_the_text_says_otherwise() {
+    let mut kit = Kit::new();
+    let data: Vec<Json> = (0..12).map(|n| json!({"n": n})).collect();
+    kit.database(CloudCall::Add, &format!("db.collection('geo').add({{data:{}}})", json!(data)));
+    let found = kit.database(CloudCall::Query, "db.collection('geo').get()");
+    assert_eq!((found["data"].as_array().unwrap().len(), &found["pager"]["Total"]), (10, &json!(12)));
+}
+
+#[test]
+fn updates_count_what_matched_and_what_changed() {
+    let mut kit = filled();
+    let updated =
+        kit.database(CloudCall::Update, "db.collection('geo').where({tags:'a'}).update({data:{n:_.inc(1)}})");
+    assert_eq!(updated, json!({"matched": 2, "modified": 2, "id": ""}));
+    let count = kit.database(CloudCall::Count, "db.collection('geo').where({n:3}).count()");
+    assert_eq!(count["count"], 2);
+}
+
+#[test]
+fn set_makes_what_is_not_there() {
+    let mut kit = filled();
+    let made = kit.database(CloudCall::Update, "db.collection('geo').doc('new').set({data:{a:1}})");
+    assert_eq!(made, json!({"matched": 0, "modified": 0, "id": "new"}));
+    let replaced = kit.database(CloudCall::Update, "db.collection('geo').doc('1').set({data:{a:1}})");
+    assert_eq!(replaced, json!({"matched": 1, "modified": 1, "id": ""}));
+    let found = kit.database(CloudCall::Query, "db.collection('geo').doc('1').get()");
+    assert_eq!(found["data"], json!([r#"{"_id":"1","a":1}"#]));
+}
+
+#[test]
+fn removing_says_how_many() {
+    let mut kit = filled();
+    assert_eq!(
+        kit.database(CloudCall::Delete, "db.collection('geo').where({tags:'a'}).remove()")["deleted"],
+        2
+    );
+    assert_eq!(kit.database(CloudCall::Delete, "db.collection('geo').doc('1').remove()")["deleted"], 0);
+}
+
+#[test]
+fn an_aggregation_marks_its_numbers() {
+    let result = filled().database(
+        CloudCall::Aggregate,
+        "db.collection('geo').aggregate().group({_id:null,sum:$.sum('$n'),mean:$.avg('$n')}).end()",
+    );
+    assert_eq!(
+        result["data"],
+        json!([r#"{"_id":null,"sum":{"$numberInt":"6"},"mean":{"$numberDouble":"2.0"}}"#])
+    );
+}
+
+#[test]
+fn collections_are_listed_page_by_page() {
+    let mut kit = filled();
+    kit.call(CloudCall::CollectionAdd, json!({"env": "test", "collection_name": "b"})).unwrap();
+    let listed = kit.call(CloudCall::CollectionGet, json!({"env": "test", "limit": 1, "offset": 1})).unwrap();
+    assert_eq!(
+        (&listed["collections"][0]["name"], &listed["collections"][0]["count"]),
+        (&json!("geo"), &json!(3))
+    );
+    assert_eq!(listed["pager"], json!({"Offset": 1, "Limit": 1, "Total": 2}));
+}
+
+#[test]
+fn what_is_wrong_has_its_code() {
+    let mut kit = filled();
+    assert_eq!(kit.code(CloudCall::Query, "db.collection('geo').where({"), -605_101);
+    assert_eq!(kit.code(CloudCall::Query, "db.collection('none').get()"), -502_005);
+    assert_eq!(kit.code(CloudCall::Query, "db.collection('geo').count()"), -501_007);
+    assert_eq!(kit.code(CloudCall::Add, "db.collection('geo').add({data:{_id:'1'}})"), -502_001);
+    assert_eq!(kit.code(CloudCall::Add, "db.collection('geo').add({data:[]})"), -501_007);
+    assert_eq!(kit.code(CloudCall::Query, "db.collection('geo').where({a:{$what:1}}).get()"), -502_001);
+    assert_eq!(kit.call(CloudCall::Query, json!({"env": "test"})).unwrap_err().code, 47001);
+    assert_eq!(
+        kit.call(CloudCall::Query, json!({"env": "No Such", "query": "x"})).unwrap_err().code,
+        -501_007
+    );
+}

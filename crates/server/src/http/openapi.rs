@@ -39,7 +39,7 @@ pub fn document() -> Response<Body> {
 }
 
 fn paths() -> Value {
-    let name = json!({ "name": "name", "in": "path", "required": true, "schema": { "type": "string" } });
+    let name = parameter("name");
     json!({
         "/v1/credentials": { "get": {
             "summary": "Credentials the client may see",
@@ -76,6 +76,9 @@ fn paths() -> Value {
         "/healthz": { "get": open("Liveness") },
         "/readyz": { "get": open("Readiness: 503 while the store fails or the server shuts down") },
         "/v1/call/{name}/{path}": call(),
+        "/v1/cloud/{name}/{env}/database/{operation}": cloud("operation", "A statement of the cloud database: `query`, \
+            `add`, `update`, `set`, `delete`, `count` or `aggregate`; as JSON, or as text/plain"),
+        "/v1/cloud/{name}/{env}/functions/{function}": cloud("function", "Calls a cloud function with an event"),
         "/oauth2/token": { "post": {
             "summary": "OAuth 2.0 token endpoint: client_id is a credential's name, client_secret a client key",
             "security": [],
@@ -101,6 +104,26 @@ fn paths() -> Value {
     })
 }
 
+/// A call of cloud development, whose answer depends on the call.
+fn cloud(last: &str, summary: &str) -> Value {
+    json!({
+        "parameters": [parameter("name"), parameter("env"), parameter(last)],
+        "post": {
+            "summary": summary,
+            "requestBody": { "content": { "application/json": { "schema": { "type": "object" } } } },
+            "responses": { "200": { "description": "Documents, counts, or what the function returned" },
+                "default": {
+                    "description": "A problem; see `code` and `next_step`",
+                    "content": { "application/problem+json": { "schema": reference("Problem") } },
+                } },
+        },
+    })
+}
+
+fn parameter(name: &str) -> Value {
+    json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
+}
+
 /// The gateway takes every method.
 fn call() -> Value {
     let mut methods = serde_json::Map::new();
@@ -110,8 +133,6 @@ fn call() -> Value {
             "responses": { "default": { "description": "The platform's answer" } },
         }));
     }
-    let parameter =
-        |name: &str| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } });
     methods.insert("parameters".to_owned(), json!([parameter("name"), parameter("path")]));
     Value::Object(methods)
 }

@@ -1,6 +1,6 @@
 """Lets a WeChat SDK from PyPI work against a facade. Reads one command a line, prints one JSON value a line.
 
-Commands: `token`, `followers` (a GET), `send` (a POST). The SDK is pointed at FACADE by what its page under docs/sdk
+Commands: `token`, `followers` (a GET), `send` (a POST), and for wechatpy `cloud` (a round of the cloud database). The SDK is pointed at FACADE by what its page under docs/sdk
 says, and otherwise used as its own documentation shows.
 """
 
@@ -33,6 +33,23 @@ class Wechatpy:
 
     def send(self):
         return self.client.message.send_text("o1", "hello")["errcode"]
+
+    def cloud(self):
+        cloud, env, orders = self.client.cloud, "test", "db.collection('orders')"
+        said = {"made": cloud.db_add_collection(env, "orders")["errcode"]}
+        documents = "[{_id: 'a', n: 1, name: '\u8336'}, {_id: 'b', n: 2}, {_id: 'c', n: 3, tags: ['x']}]"
+        said["added"] = cloud.db_add(env, f"{orders}.add({{data: {documents}}})")
+        query = f"{orders}.where({{n: _.gt(1).and(_.lt(9))}}).orderBy('n', 'desc').limit(1).get()"
+        said["queried"] = [json.loads(text) for text in cloud.db_query(env, query)["data"]]
+        update = f"{orders}.where({{n: _.lt(3)}}).update({{data: {{n: _.inc(10), 'a.b': new Date(0)}}}})"
+        said["modified"] = cloud.db_update(env, update)["modified"]
+        said["counted"] = cloud.db_count(env, f"{orders}.where({{n: _.gte(11)}}).count()")
+        pipeline = f"{orders}.aggregate().group({{_id: null, sum: $.sum('$n')}}).end()"
+        said["summed"] = [json.loads(text) for text in cloud.db_aggregate(env, pipeline)]
+        said["listed"] = [each["name"] for each in cloud.db_get_collection(env)["collections"]]
+        said["deleted"] = cloud.db_delete(env, f"{orders}.where({{name: '\u8336'}}).remove()")
+        said["gone"] = cloud.db_delete_collection(env, "orders")["errcode"]
+        return said
 
 
 class WeRoBot:

@@ -175,6 +175,35 @@ sdks! {
     node_easywechat_stable = "node-easywechat-stable";
 }
 
+/// The cloud module of wechatpy, with statements as its users write them, through the facade.
+async fn uses_the_cloud_database(name: &str) {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&facade("hand_out = \"handle\"", &classic("5m")));
+    let said = Sdk::start(name, &server).ask("cloud");
+    let expected = json!({
+        "made": 0,
+        "added": ["a", "b", "c"],
+        "queried": [{"_id": "c", "n": 3, "tags": ["x"]}],
+        "modified": 2,
+        "counted": 2,
+        "summed": [{"_id": null, "sum": {"$numberInt": "26"}}],
+        "listed": ["orders"],
+        "deleted": 1,
+        "gone": 0,
+    });
+    assert_eq!(said["ok"], expected, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wechatpy_uses_the_cloud_database() {
+    uses_the_cloud_database("wechatpy").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wechatpy2_uses_the_cloud_database() {
+    uses_the_cloud_database("wechatpy2").await;
+}
+
 /// EasyWeChat 6 cannot be installed from a registry here. On the wire it asks with a query, keeps the token for exactly
 /// the seconds it was told, without a lead of its own, and takes every answer as it comes: it never asks again.
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,10 @@
 mod lab;
 
 use lab::{Lab, Server, classic, documented};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 /// What an escaped text would do, and what else breaks naive quoting.
@@ -164,4 +168,71 @@ async fn as_the_name_of_a_field() {
     }
     assert!(kept > 60, "{kept}");
     cloud.holds(kept).await;
+}
+
+/// Documents as JSON has them, but for what the builder refuses: keys that begin with `$`, and `__proto__`.
+fn documents() -> impl Strategy<Value = Value> {
+    let scalar = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        (-(1_i64 << 53) + 1..1_i64 << 53).prop_map(Value::from),
+        any::<f64>().prop_filter("JSON has no others", |float| float.is_finite()).prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        "[\\PC'\"`\\\\\n\u{2028}]{0,12}".prop_map(Value::from),
+    ];
+    let key = || {
+        "[a-zA-Z_'\"\\\\` 茶-][a-zA-Z0-9_'\"\\\\`;)}\n\u{2029}]{0,8}"
+            .prop_filter("", |key| key != "__proto__")
+    };
+    let value = scalar.prop_recursive(5, 40, 6, move |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..6).prop_map(Value::from),
+            btree_map(key(), inner, 0..6).prop_map(|fields| fields.into_iter().collect()),
+        ]
+    });
+    btree_map(key(), value, 1..6).prop_map(|fields| fields.into_iter().collect())
+}
+
+/// Numbers are equal by what they are worth: JavaScript has one kind of them.
+fn equal(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| equal(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let same =
+                |(key, value): (&String, &Value)| other.get(key).is_some_and(|there| equal(value, there));
+            one.len() == other.len() && one.iter().all(same)
+        }
+        _ => one == other,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_document_comes_back_as_it_went_in() {
+    let cloud = Cloud::new().await;
+    let mut runner = TestRunner::deterministic();
+    for round in 0..30 {
+        let sent: Vec<Value> = (0..20)
+            .map(|n| {
+                let mut document = documents().new_tree(&mut runner).unwrap().current();
+                document["_id"] = json!(format!("{round:02}-{n:02}"));
+                document
+            })
+            .collect();
+        cloud.ask("add", json!({"collection": "victims", "data": sent})).await;
+        let since = format!("{round:02}-");
+        let query = json!({
+            "collection": "victims", "where": {"_id": {"$gt": since}}, "order": [["_id", "asc"]], "limit": 1000,
+        });
+        let found = cloud.ask("query", query).await;
+        let found = found["documents"].as_array().unwrap();
+        assert_eq!(found.len(), 20);
+        for (sent, found) in sent.iter().zip(found) {
+            assert!(equal(sent, found), "sent {sent}\nfound {found}");
+        }
+    }
+    cloud.holds(600).await;
 }

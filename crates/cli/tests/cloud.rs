@@ -5,6 +5,7 @@ mod lab;
 
 use lab::{Answer, KEY, Lab, Server, classic, documented};
 use serde_json::{Value, json};
+use tokenward_emulator::{Fault, FaultKind};
 
 /// A server with the credential `shop`, and an environment with the empty collection `orders`.
 async fn set() -> (Lab, Server) {
@@ -103,6 +104,38 @@ async fn text_is_for_those_who_have_it_and_errors_say_where() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_answer_is_an_error() {
+    let (lab, server) = set().await;
+    let count = json!({"collection": "orders"});
+    lab.control()
+        .inject(
+            Fault::new(FaultKind::Status(http::StatusCode::BAD_GATEWAY)).on("/tcb/databasecount").times(1),
+        )
+        .unwrap();
+    let broken = database(&server, "count", count.clone()).await;
+    assert_eq!((broken.status, broken.code()), (502, "call_broken"), "{broken:?}");
+    let quota = FaultKind::Errcode { errcode: -501_003, errmsg: None, error: None, status: None };
+    lab.control().inject(Fault::new(quota).on("/tcb/databasecount").times(1)).unwrap();
+    let later = database(&server, "count", count.clone()).await;
+    assert_eq!((later.status, later.code()), (429, "cloud_refused"), "{later:?}");
+    assert!(later.header("retry-after").parse::<u32>().unwrap() > 0);
+    let url = format!("{}/v1/cloud/shop/test/database/count", server.url);
+    let fetch = server.http().post(url).bearer_auth(KEY).header("content-type", "text/plain;charset=UTF-8");
+    let mistaken = server.send(fetch.body(count.to_string())).await;
+    assert_eq!(mistaken.status, 400);
+    assert!(mistaken.body["detail"].as_str().unwrap().contains("application/json"), "{mistaken:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_is_larger_than_max_body() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&format!("{}[credentials.shop.gateway]\nmax_body = \"1KiB\"\n", classic("5m")));
+    let data = json!([{"text": "x".repeat(2000)}]);
+    let added = database(&server, "add", json!({"collection": "orders", "data": data})).await;
+    assert_eq!((added.status, added.code()), (413, "too_large"), "{added:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rights_are_those_of_the_gateway() {
     let lab = Lab::new(documented()).await;
     let clients = "[clients.reader]\nkey = { inline = \"reader-key-0123456789\" }\ncredentials = [\"shop\"]\n\
@@ -130,5 +163,8 @@ async fn from_the_shell() {
     let counted: Value = serde_json::from_str(&run(&["db", "count", "--collection", "orders"])).unwrap();
     assert_eq!(counted["count"], 2);
     let neither = server.command(&["cloud", "--credential", "shop", "--env", "test", "db", "query"]);
-    assert_eq!(neither.status.code(), Some(1));
+    assert_eq!(neither.status.code(), Some(2));
+    let text = "db.collection('orders').where({}).remove()";
+    let both = ["cloud", "--credential", "shop", "--env", "test", "db", "remove", text, "--doc", "a"];
+    assert_eq!(server.command(&both).status.code(), Some(2), "no flag is silently ignored");
 }

@@ -193,8 +193,12 @@ impl Client {
     }
 }
 
-/// A name as one segment of a path.
+/// A name as one segment of a path. `.` and `..` would name another path, and encoding them does not help: so they are
+/// sent as what no credential, environment or function is called.
 fn segment(name: &str) -> String {
+    if matches!(name, "." | ".." | "") {
+        return "%00".to_owned();
+    }
     utf8_percent_encode(name, NON_ALPHANUMERIC)
         .to_string()
         .replace("%2D", "-")

@@ -290,7 +290,7 @@ impl<P> Pipeline<P> {
         }
         let options = Fragment::options([
             ("groupBy", Some(bucket.group_by.into_piece())),
-            ("boundaries", Some(Fragment::unencoded(&Value::Array(bucket.boundaries)))),
+            ("boundaries", Some(Expr::array(bucket.boundaries.into_iter().map(Expr::literal)).into_piece())),
             ("default", bucket.default.map(|it| Expr::literal(it).into_piece())),
             ("output", output(bucket.output)),
         ]);

@@ -81,7 +81,9 @@ impl Expr {
     /// An object whose fields are expressions.
     #[must_use]
     pub fn object<K: Into<String>, T: Into<Expr>>(fields: impl IntoIterator<Item = (K, T)>) -> Expr {
-        Expr::from_piece(named_fields(fields))
+        // Within a projection a bare number would choose a field of this name.
+        let computed = |expr: T| Expr::from_piece(expr.into().into_computed());
+        Expr::from_piece(named_fields(fields.into_iter().map(|(name, expr)| (name, computed(expr)))))
     }
 
     /// Either of two values.

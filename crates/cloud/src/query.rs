@@ -54,6 +54,12 @@ pub fn collection(name: impl Into<String>) -> Collection {
     Collection { name: name.into() }
 }
 
+impl Default for Id {
+    fn default() -> Id {
+        Id::Text(String::new())
+    }
+}
+
 impl From<&str> for Id {
     fn from(id: &str) -> Id {
         Id::Text(id.to_owned())

@@ -53,6 +53,7 @@ enum Database {
     /// Read documents
     Query {
         /// A statement as text, like db.collection('orders').get()
+        #[arg(conflicts_with_all = ["collection", "doc", "filter", "order", "skip", "limit", "field"], required_unless_present = "collection")]
         text: Option<String>,
         #[command(flatten)]
         selection: Selection,
@@ -72,9 +73,10 @@ enum Database {
     /// Add documents
     Add {
         /// A statement as text
+        #[arg(conflicts_with_all = ["collection", "data"], required_unless_present = "collection")]
         text: Option<String>,
         /// The collection
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", requires = "data")]
         collection: Option<String>,
         /// A document or a list of documents: JSON, or @FILE
         #[arg(long, value_name = "JSON")]
@@ -83,19 +85,27 @@ enum Database {
     /// Change documents
     Update {
         /// A statement as text
+        #[arg(conflicts_with_all = ["collection", "doc", "filter", "every_document", "update"], required_unless_present = "collection")]
         text: Option<String>,
         #[command(flatten)]
         selection: Selection,
+        #[command(flatten)]
+        consent: Consent,
         /// What to change, like {"$set":{"a":1},"$inc":{"n":1}}: JSON, or @FILE
-        #[arg(long, value_name = "JSON")]
+        #[arg(long, value_name = "JSON", required_unless_present = "text")]
         update: Option<String>,
     },
     /// Replace a document, or add it
     Set {
         /// A statement as text
+        #[arg(conflicts_with_all = ["collection", "doc", "data"], required_unless_present = "collection")]
         text: Option<String>,
-        #[command(flatten)]
-        selection: Selection,
+        /// The collection
+        #[arg(long, value_name = "NAME", requires_all = ["doc", "data"])]
+        collection: Option<String>,
+        /// The id of the document
+        #[arg(long, value_name = "ID")]
+        doc: Option<String>,
         /// The document: JSON, or @FILE
         #[arg(long, value_name = "JSON")]
         data: Option<String>,
@@ -103,23 +113,32 @@ enum Database {
     /// Remove documents
     Remove {
         /// A statement as text
+        #[arg(conflicts_with_all = ["collection", "doc", "filter", "every_document"], required_unless_present = "collection")]
         text: Option<String>,
         #[command(flatten)]
         selection: Selection,
+        #[command(flatten)]
+        consent: Consent,
     },
     /// Count documents
     Count {
         /// A statement as text
+        #[arg(conflicts_with_all = ["collection", "filter"], required_unless_present = "collection")]
         text: Option<String>,
-        #[command(flatten)]
-        selection: Selection,
+        /// The collection
+        #[arg(long, value_name = "NAME")]
+        collection: Option<String>,
+        /// A condition, like {"age":{"$gt":3}}: JSON, or @FILE
+        #[arg(long = "where", value_name = "JSON")]
+        filter: Option<String>,
     },
     /// Run a pipeline
     Aggregate {
         /// A statement as text
+        #[arg(conflicts_with_all = ["collection", "stages"], required_unless_present = "collection")]
         text: Option<String>,
         /// The collection
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", requires = "stages")]
         collection: Option<String>,
         /// The stages, like [{"$match":{"a":1}}]: JSON, or @FILE
         #[arg(long, value_name = "JSON")]
@@ -133,14 +152,19 @@ struct Selection {
     /// The collection
     #[arg(long, value_name = "NAME")]
     collection: Option<String>,
-    /// One document by its id
-    #[arg(long, value_name = "ID")]
+    /// One document by its id, if that is a text; else --where '{"_id":5}'
+    #[arg(long, value_name = "ID", conflicts_with = "filter")]
     doc: Option<String>,
     /// A condition, like {"age":{"$gt":3}}: JSON, or @FILE
     #[arg(long = "where", value_name = "JSON")]
     filter: Option<String>,
-    /// Every document of the collection: needed to change or remove without a condition
-    #[arg(long)]
+}
+
+/// What it takes to change or remove without a condition.
+#[derive(Debug, Args)]
+struct Consent {
+    /// Every document of the collection is meant
+    #[arg(long, conflicts_with_all = ["doc", "filter"])]
     every_document: bool,
 }
 
@@ -174,7 +198,7 @@ impl Database {
     fn statement(self) -> Result<(&'static str, Statement), Failure> {
         Ok(match self {
             Database::Query { text, selection, order, skip, limit, field } => {
-                let mut built = selection.fields(false)?;
+                let mut built = selection.fields()?;
                 let order = order.iter().map(|order| {
                     let (path, direction) = order.rsplit_once(':').unwrap_or((order, "asc"));
                     json!([path, direction])
@@ -187,7 +211,7 @@ impl Database {
                         field.into_iter().map(|name| (name, true.into())).collect();
                     built.insert("field".to_owned(), field.into());
                 }
-                ("query", either(text, built)?)
+                ("query", either(text, built))
             }
             Database::Add { text, collection, data } => {
                 let documents = match data.as_deref().map(read_json).transpose()? {
@@ -195,43 +219,56 @@ impl Database {
                     Some(document) => vec![document],
                     None => Vec::new(),
                 };
-                ("add", either(text, with(collection, "data", documents.into()))?)
+                ("add", either(text, with(collection, "data", documents.into())))
             }
-            Database::Update { text, selection, update } => {
-                let mut built = selection.fields(true)?;
+            Database::Update { text, selection, consent, update } => {
+                let mut built = selection.fields()?;
+                consent.tell(&mut built);
                 let update = update.as_deref().map(read_json).transpose()?;
                 built.insert("update".to_owned(), update.unwrap_or_else(|| json!({})));
-                ("update", either(text, built)?)
+                ("update", either(text, built))
             }
-            Database::Set { text, selection, data } => {
-                let mut built = selection.fields(false)?;
+            Database::Set { text, collection, doc, data } => {
                 let data = data.as_deref().map(read_json).transpose()?;
-                built.insert("data".to_owned(), data.unwrap_or_else(|| json!({})));
-                ("set", either(text, built)?)
+                let mut built = with(collection, "data", data.unwrap_or_default());
+                built.insert("doc".to_owned(), doc.into());
+                ("set", either(text, built))
             }
-            Database::Remove { text, selection } => ("delete", either(text, selection.fields(true)?)?),
-            Database::Count { text, selection } => ("count", either(text, selection.fields(false)?)?),
+            Database::Remove { text, selection, consent } => {
+                let mut built = selection.fields()?;
+                consent.tell(&mut built);
+                ("delete", either(text, built))
+            }
+            Database::Count { text, collection, filter } => {
+                let filter = filter.as_deref().map(read_json).transpose()?;
+                ("count", either(text, with(collection, "where", filter.unwrap_or_else(|| json!({})))))
+            }
             Database::Aggregate { text, collection, stages } => {
                 let stages = stages.as_deref().map(read_json).transpose()?;
                 let stages = stages.unwrap_or_else(|| json!([]));
-                ("aggregate", either(text, with(collection, "stages", stages))?)
+                ("aggregate", either(text, with(collection, "stages", stages)))
             }
         })
     }
 }
 
 impl Selection {
-    fn fields(self, changes: bool) -> Result<Map<String, Value>, Failure> {
+    fn fields(self) -> Result<Map<String, Value>, Failure> {
         let mut fields = Map::new();
         fields.extend(self.collection.map(|name| ("collection".to_owned(), name.into())));
         fields.extend(self.doc.map(|id| ("doc".to_owned(), id.into())));
         if let Some(filter) = self.filter {
             fields.insert("where".to_owned(), read_json(&filter)?);
         }
-        if changes && self.every_document {
-            fields.insert("every_document".to_owned(), true.into());
-        }
         Ok(fields)
+    }
+}
+
+impl Consent {
+    fn tell(&self, statement: &mut Map<String, Value>) {
+        if self.every_document {
+            statement.insert("every_document".to_owned(), true.into());
+        }
     }
 }
 
@@ -242,20 +279,9 @@ fn with(collection: Option<String>, name: &str, value: Value) -> Map<String, Val
     fields
 }
 
-/// A text, or what the flags say; not both.
-fn either(text: Option<String>, built: Map<String, Value>) -> Result<Statement, Failure> {
-    match (text, built.contains_key("collection")) {
-        (Some(text), false) => Ok(Statement::Text(text)),
-        (None, true) => Ok(Statement::Built(built)),
-        (Some(_), true) => Err(Failure::failed(
-            "there is a statement as text, and one from flags",
-            "Give either the text or --collection and its flags.",
-        )),
-        (None, false) => Err(Failure::failed(
-            "there is no statement",
-            "Give a text like \"db.collection('orders').get()\", or --collection and its flags.",
-        )),
-    }
+/// A text, or what the flags say; clap has seen to it that only one of them is there.
+fn either(text: Option<String>, built: Map<String, Value>) -> Statement {
+    text.map_or(Statement::Built(built), Statement::Text)
 }
 
 /// JSON from the command line, or from a file behind `@`.
@@ -303,14 +329,23 @@ fn table(documents: &[Value]) -> Table {
     }
     let mut table = Table::new();
     table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(columns.iter().map(|name| name.as_str()));
+    table.set_header(columns.iter().map(|name| printable(name)));
     for document in documents {
         let cells = columns.iter().map(|name| match document.get(name.as_str()) {
-            Some(Value::String(text)) => text.clone(),
-            Some(value) => value.to_string(),
+            Some(Value::String(text)) => printable(text),
+            Some(value) => printable(&value.to_string()),
             None => String::new(),
         });
         table.add_row(cells);
     }
     table
+}
+
+/// Without what a terminal would obey: documents hold what strangers wrote.
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
 }

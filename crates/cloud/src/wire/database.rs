@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::ejson::{ReadError, documents};
+use crate::query::Id;
 use crate::statement::Get;
 
 /// The body of the six calls that carry a statement; see [`Statement`](crate::Statement).
@@ -70,7 +71,7 @@ impl AggregateAnswer {
 #[serde(default)]
 pub struct AddAnswer {
     /// Their ids in the order of the documents.
-    pub id_list: Vec<String>,
+    pub id_list: Vec<Id>,
 }
 
 /// Documents that were changed.
@@ -81,8 +82,8 @@ pub struct ChangeAnswer {
     pub matched: u64,
     /// How many are now different. A document that was added by `set` is not counted.
     pub modified: u64,
-    /// The id of a document that was added by `set`, otherwise empty.
-    pub id: String,
+    /// The id of a document that was added by `set`, otherwise an empty text.
+    pub id: Id,
 }
 
 /// Documents that were removed.

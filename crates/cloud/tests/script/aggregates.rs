@@ -119,6 +119,7 @@ fn literals_are_not_looked_into() {
     assert_eq!(expr(vec!["tea", "$tea"]), r#"["tea",$.literal("$tea")]"#);
     assert_eq!(expr(Value::Object(vec![("a".into(), "$b".into())])), r#"$.literal({"a":"$b"})"#);
     assert_eq!(expr(Expr::object([("a", f("b"))])), r#"{"a":"$b"}"#);
+    assert_eq!(expr(Expr::object([("a", 1)])), r#"{"a":$.literal(1)}"#);
 }
 
 #[test]

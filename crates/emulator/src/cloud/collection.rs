@@ -166,17 +166,17 @@ impl Collection {
         Ok(done)
     }
 
-    /// Replaces the document with this id, or adds it. Returns whether it was there.
-    pub(crate) fn set(&mut self, id: &Value, document: Document) -> bool {
+    /// Replaces the document with this id, and returns whether it is another one now; or adds it: `None`.
+    pub(crate) fn set(&mut self, id: &Value, document: Document) -> Option<bool> {
         let whole: Document = std::iter::once(("_id".to_owned(), id.clone())).chain(document).collect();
         match self.by_id.get(&key(id)) {
             Some(place) => {
-                self.documents.insert(*place, whole);
-                true
+                let before = self.documents.insert(*place, whole);
+                Some(before.as_ref() != self.documents.get(place))
             }
             None => {
                 self.insert(id, whole);
-                false
+                None
             }
         }
     }

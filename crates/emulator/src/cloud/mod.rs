@@ -50,6 +50,9 @@ const LARGEST_RESULT: usize = 1024 * 1024;
 impl Cloud {
     /// Carries out a call at a moment, in milliseconds since 1970. The answer lacks `errcode` and `errmsg`.
     pub(crate) fn carry_out(&mut self, call: CloudCall, body: &[u8], now: i64, chance: &mut Chance) -> Done {
+        if call == CloudCall::Other {
+            return Err(CloudFailure::new(40066, "invalid url (this emulator has no such call)"));
+        }
         if body.is_empty() {
             return Err(CloudFailure::new(44002, "empty post data"));
         }
@@ -63,12 +66,12 @@ impl Cloud {
             CloudCall::CollectionAdd => environment.add_collection(text(&body, "collection_name")?),
             CloudCall::CollectionDelete => environment.delete_collection(text(&body, "collection_name")?),
             CloudCall::CollectionGet => Ok(environment.list(&body)),
-            CloudCall::Other => Err(CloudFailure::new(40066, "invalid url")),
             call => {
                 let request = script::evaluate(text(&body, "query")?, now)?;
                 check_verb(call, &request.verb)?;
                 let result = environment.database(request, now, chance)?;
-                if result.to_string().len() > LARGEST_RESULT {
+                let reads = matches!(call, CloudCall::Query | CloudCall::Aggregate);
+                if reads && result.to_string().len() > LARGEST_RESULT {
                     return Err(CloudFailure::new(-602_001, "the result has more than 1 MB"));
                 }
                 Ok(result)
@@ -175,8 +178,8 @@ impl Environment {
                 Ok(json!({ "matched": done.matched, "modified": done.modified, "id": "" }))
             }
             Verb::Set(id, document) => Ok(match collection.set(&id, document) {
-                true => json!({ "matched": 1, "modified": 1, "id": "" }),
-                false => json!({ "matched": 0, "modified": 0, "id": ejson::plain(&id) }),
+                Some(is_changed) => json!({ "matched": 1, "modified": u8::from(is_changed), "id": "" }),
+                None => json!({ "matched": 0, "modified": 0, "id": ejson::plain(&id) }),
             }),
             Verb::Remove(filter, reach) => Ok(json!({ "deleted": collection.remove(&filter, reach)? })),
             Verb::Aggregate(stages) => {

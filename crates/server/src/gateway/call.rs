@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
@@ -16,7 +17,10 @@ use super::origin::Relay;
 use super::prepared::{CallerBody, Persistent, Prepared, malformed, too_large};
 use super::target::Target;
 use super::{Gateway, Route};
+use tokenward_core::view::Reading;
+
 use crate::clients::Caller;
+use crate::clock;
 use crate::config::Right;
 use crate::feed::Entry;
 use crate::http::{Api, Refusal};
@@ -60,18 +64,29 @@ pub async fn call(
     prepared.make(api, entry, CallerBody::of(body)).await
 }
 
+/// What the platform answered to a call of our own.
+pub struct Said {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: Bytes,
+}
+
 /// Makes a call of our own for a caller, with JSON, and reads the answer whole.
 ///
 /// # Errors
-/// It may not be made, was not made, or no answer came.
+/// It may not be made, was not made, or no whole answer came in time.
 pub async fn ask(
     api: &Api,
     caller: &Caller,
     entry: &Arc<Entry>,
     path_and_query: &str,
     body: Bytes,
-) -> Result<Bytes, Refusal> {
+) -> Result<Said, Refusal> {
     let route = api.gateway.route(entry)?;
+    if body.len() as u64 > route.rules.max_body {
+        return Err(too_large(route.rules.max_body).into());
+    }
     let target = Target::parse(path_and_query).map_err(|bad| malformed(&bad.to_string()))?;
     let rule = allowed(Some(caller), route, &Method::POST, &target)?;
     let mut headers = HeaderMap::new();
@@ -86,10 +101,27 @@ pub async fn ask(
         counts: entry.calls_of(caller.label()),
     };
     let response = prepared.make(api, entry, CallerBody::Whole(body)).await?;
-    let read = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
+    let status = response.status();
+    let read = Limited::new(response.into_body(), LARGEST_ANSWER).collect();
+    let patience = Duration::from_millis(route.rules.timeout.0.unsigned_abs());
+    let Ok(read) = tokio::time::timeout(patience, read).await else {
+        return Err(ErrorCode::CallTimedOut.problem("the platform did not finish its answer in time").into());
+    };
     let read =
         read.map_err(|error| ErrorCode::CallBroken.problem(format!("the answer broke off: {error}")))?;
-    Ok(read.to_bytes())
+    Ok(Said { status, body: read.to_bytes() })
+}
+
+/// A text of the platform's without the secrets and the current token of a credential.
+///
+/// # Errors
+/// The credential has no base URL.
+pub fn without_secrets(api: &Api, entry: &Entry, text: &str) -> Result<String, Box<Problem>> {
+    let scrubbed = api.gateway.route(entry)?.material.scrub(text);
+    Ok(match entry.view().read(clock::boot()) {
+        Reading::Token(offer, _) => scrubbed.replace(offer.token.expose(), "-"),
+        _ => scrubbed,
+    })
 }
 
 impl Gateway {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-pub use call::{allowed, ask, call, check_length, rule_of};
+pub use call::{Said, allowed, ask, call, check_length, rule_of, without_secrets};
 pub use headers::{REQUEST_ID, sign};
 pub use origin::Relay;
 pub use prepared::{CallerBody, Persistent, Prepared};

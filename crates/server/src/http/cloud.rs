@@ -8,20 +8,25 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokenward_api::{ErrorCode, PlatformError, Problem};
 use tokenward_cloud::structured::{
     AddRequest, AggregateRequest, CountRequest, QueryRequest, RemoveRequest, SetRequest, StructuredError,
     UpdateRequest,
 };
-use tokenward_cloud::{CloudError, Kind, ejson, wire};
+use tokenward_cloud::wire::{
+    self, AddAnswer, AggregateAnswer, AnswerError, ChangeAnswer, CountAnswer, FunctionAnswer, QueryAnswer,
+    RemoveAnswer,
+};
+use tokenward_cloud::{CloudError, Kind, ejson};
+use tokenward_core::time::Span;
 
 use super::Api;
 use super::answer::{Body, Refusal, json as answer_json};
 use crate::clients::Caller;
 use crate::config::Right;
 use crate::feed::Entry;
-use crate::gateway;
+use crate::gateway::{self, Said};
 
 /// Whose cloud, and which environment of it.
 pub struct Place<'a> {
@@ -33,6 +38,8 @@ pub struct Place<'a> {
 
 /// The platform that has a cloud.
 const PLATFORM: &str = "wechat";
+/// When to ask again after a quota; the platform does not say.
+const QUOTA: Span = Span::seconds(60);
 
 /// Carries out a statement: `operation` is `query`, `add`, `update`, `set`, `delete`, `count` or `aggregate`.
 ///
@@ -50,8 +57,9 @@ pub async fn database(
     let (path, query) = statement(operation, headers, body)?;
     let request = wire::ScriptRequest { env: place.env.to_owned(), query };
     let sent = serde_json::to_vec(&request).unwrap_or_default();
-    let answer = ask(api, caller, entry, path, sent.into()).await?;
-    Ok(answer_json(StatusCode::OK, &shown(operation, &answer)))
+    let said = gateway::ask(api, caller, entry, path.trim_start_matches('/'), sent.into()).await?;
+    let shown = shown(operation, &said).map_err(|error| failed(api, entry, said.status, error))?;
+    Ok(answer_json(StatusCode::OK, &shown))
 }
 
 /// Calls a function with an event, and answers with what it returned.
@@ -73,10 +81,11 @@ pub async fn function(
     let encode = tokenward_providers::encode;
     let path =
         format!("{}?env={}&name={}", wire::path::INVOKE_CLOUD_FUNCTION, encode(place.env), encode(name));
-    let answer = ask(api, caller, entry, &path, Bytes::copy_from_slice(event)).await?;
-    let returned = answer.get("resp_data").and_then(Value::as_str).unwrap_or("null");
+    let path = path.trim_start_matches('/');
+    let said = gateway::ask(api, caller, entry, path, Bytes::copy_from_slice(event)).await?;
+    let answer: FunctionAnswer = read(&said).map_err(|error| failed(api, entry, said.status, error))?;
     // What a function returns is JSON in a text; should it be none, it is passed on as the text it is.
-    let returned = serde_json::from_str(returned).unwrap_or_else(|_| Value::from(returned));
+    let returned = serde_json::from_str(&answer.resp_data).unwrap_or_else(|_| Value::from(answer.resp_data));
     Ok(answer_json(StatusCode::OK, &returned))
 }
 
@@ -97,22 +106,26 @@ fn malformed(detail: impl Into<String>) -> Refusal {
 /// The path and the text of a statement.
 fn statement(operation: &str, headers: &HeaderMap, body: &[u8]) -> Result<(&'static str, String), Refusal> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let is_text = kind.starts_with("text/");
+    let is_text = kind.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("text/"));
     let path = path_of(operation).ok_or_else(|| {
         Refusal::from(ErrorCode::NoSuchPath.problem(format!("the database has no operation {operation:?}")))
     })?;
     if is_text {
+        // What JavaScript's fetch calls a text that it is given.
+        if body.trim_ascii_start().starts_with(b"{") {
+            return Err(malformed("a statement as JSON is sent with Content-Type: application/json"));
+        }
         let text = std::str::from_utf8(body).map_err(|_| malformed("the statement is not UTF-8"))?;
         return Ok((path, text.to_owned()));
     }
     let built = match operation {
-        "query" => read::<QueryRequest>(body)?.statement().map(|built| built.text().to_owned()),
-        "add" => read::<AddRequest>(body)?.statement().map(|built| built.text().to_owned()),
-        "update" => read::<UpdateRequest>(body)?.statement().map(|built| built.text().to_owned()),
-        "set" => read::<SetRequest>(body)?.statement().map(|built| built.text().to_owned()),
-        "delete" => read::<RemoveRequest>(body)?.statement().map(|built| built.text().to_owned()),
-        "count" => read::<CountRequest>(body)?.statement().map(|built| built.text().to_owned()),
-        _ => read::<AggregateRequest>(body)?.statement().map(|built| built.text().to_owned()),
+        "query" => parse::<QueryRequest>(body)?.statement().map(|built| built.text().to_owned()),
+        "add" => parse::<AddRequest>(body)?.statement().map(|built| built.text().to_owned()),
+        "update" => parse::<UpdateRequest>(body)?.statement().map(|built| built.text().to_owned()),
+        "set" => parse::<SetRequest>(body)?.statement().map(|built| built.text().to_owned()),
+        "delete" => parse::<RemoveRequest>(body)?.statement().map(|built| built.text().to_owned()),
+        "count" => parse::<CountRequest>(body)?.statement().map(|built| built.text().to_owned()),
+        _ => parse::<AggregateRequest>(body)?.statement().map(|built| built.text().to_owned()),
     };
     let text = built.map_err(|wrong: StructuredError| malformed(format!("the statement: {wrong}")))?;
     Ok((path, text))
@@ -130,31 +143,40 @@ fn path_of(operation: &str) -> Option<&'static str> {
     })
 }
 
-/// A statement as JSON. serde's message names fields and places, and repeats no value of the caller's.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+/// A statement as JSON. serde's message may repeat a value, which is the caller's own.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
         malformed(format!("the statement is not the JSON expected: {error}. Text is sent as text/plain"))
     })
 }
 
-/// Makes the call, and returns the platform's answer if it is no refusal.
-async fn ask(
-    api: &Arc<Api>,
-    caller: &Caller,
-    entry: &Arc<Entry>,
-    path: &str,
-    body: Bytes,
-) -> Result<Map<String, Value>, Refusal> {
-    let answer = gateway::ask(api, caller, entry, path.trim_start_matches('/'), body).await?;
-    let Ok(Value::Object(fields)) = serde_json::from_slice(&answer) else {
-        return Err(ErrorCode::CloudRefused.problem("the platform's answer is not JSON").into());
-    };
-    let code = fields.get("errcode").and_then(Value::as_i64).unwrap_or(0);
-    if code == 0 {
-        return Ok(fields);
+/// What the platform said, if it is no refusal.
+fn read<T: DeserializeOwned>(said: &Said) -> Result<T, AnswerError> {
+    let read = wire::read(&said.body)?;
+    if said.status.is_success() {
+        return Ok(read);
     }
-    let message = fields.get("errmsg").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Err(refused(&CloudError { code, message }).into())
+    Err(AnswerError::Unreadable(serde::de::Error::custom("the status is no success")))
+}
+
+/// A refusal, or an answer that nobody can read.
+fn failed(api: &Api, entry: &Entry, status: StatusCode, error: AnswerError) -> Refusal {
+    let error = match error {
+        AnswerError::Refused(error) => error,
+        AnswerError::Unreadable(error) => {
+            let detail = format!("HTTP {status} with an answer that is not the platform's protocol: {error}");
+            return ErrorCode::CallBroken.problem(detail).into();
+        }
+    };
+    let message = match gateway::without_secrets(api, entry, &error.message) {
+        Ok(message) => message,
+        Err(problem) => return problem.into(),
+    };
+    let problem = refused(&CloudError { message, ..error.clone() });
+    match error.kind() {
+        Kind::Quota => Refusal::retry(problem, QUOTA),
+        _ => problem.into(),
+    }
 }
 
 /// The platform's refusal as a problem, with the status that fits its kind.
@@ -175,30 +197,26 @@ fn refused(error: &CloudError) -> Box<Problem> {
 }
 
 /// The answer as a service wants it: documents as JSON, without the platform's wrapping.
-fn shown(operation: &str, answer: &Map<String, Value>) -> Value {
-    let field = |name: &str| answer.get(name).cloned().unwrap_or_default();
-    let documents = || {
-        let texts = answer.get("data").and_then(Value::as_array).into_iter().flatten();
-        let texts = texts.filter_map(Value::as_str);
-        texts.map(|text| ejson::document(text).unwrap_or_else(|_| Value::from(text))).collect::<Vec<Value>>()
-    };
-    match operation {
+fn shown(operation: &str, said: &Said) -> Result<Value, AnswerError> {
+    Ok(match operation {
         "query" => {
-            let pager = field("pager");
-            let of = |name: &str| pager.get(name).cloned().unwrap_or_default();
+            let QueryAnswer { pager, data } = read(said)?;
             json!({
-                "documents": documents(),
-                "offset": of("Offset"),
-                "limit": of("Limit"),
-                "total": of("Total"),
+                "documents": documents(&data),
+                "offset": pager.offset,
+                "limit": pager.limit,
+                "total": pager.total,
             })
         }
-        "aggregate" => json!({ "documents": documents() }),
-        "add" => json!({ "ids": field("id_list") }),
-        "update" | "set" => {
-            json!({ "matched": field("matched"), "modified": field("modified"), "id": field("id") })
-        }
-        "delete" => json!({ "deleted": field("deleted") }),
-        _ => json!({ "count": field("count") }),
-    }
+        "aggregate" => json!({ "documents": documents(&read::<AggregateAnswer>(said)?.data) }),
+        "add" => json!({ "ids": read::<AddAnswer>(said)?.id_list }),
+        "update" | "set" => json!(read::<ChangeAnswer>(said)?),
+        "delete" => json!(read::<RemoveAnswer>(said)?),
+        _ => json!(read::<CountAnswer>(said)?),
+    })
+}
+
+/// What is no document, such as one that is nested too deeply to be read, stays the text it is.
+fn documents(texts: &[String]) -> Vec<Value> {
+    texts.iter().map(|text| ejson::document(text).unwrap_or_else(|_| Value::from(text.as_str()))).collect()
 }

@@ -110,7 +110,10 @@ fn cloud(last: &str, summary: &str) -> Value {
         "parameters": [parameter("name"), parameter("env"), parameter(last)],
         "post": {
             "summary": summary,
-            "requestBody": { "content": { "application/json": { "schema": { "type": "object" } } } },
+            "requestBody": { "content": {
+                "application/json": { "schema": { "type": "object" } },
+                "text/plain": { "schema": { "type": "string" } },
+            } },
             "responses": { "200": { "description": "Documents, counts, or what the function returned" },
                 "default": {
                     "description": "A problem; see `code` and `next_step`",

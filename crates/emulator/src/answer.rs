@@ -1,5 +1,8 @@
 //! A reply together with what it means.
 
+use http::StatusCode;
+
+use crate::cloud::Errand;
 use crate::reply::Reply;
 
 /// What a platform decided about a request.
@@ -7,6 +10,8 @@ use crate::reply::Reply;
 pub(crate) struct Answer {
     pub(crate) reply: Reply,
     pub(crate) verdict: Verdict,
+    /// What the cloud has to do, whose reply counts then.
+    pub(crate) errand: Option<Errand>,
 }
 
 /// Whether the request had its effect; faults that damage the answer look at this.
@@ -22,14 +27,20 @@ pub(crate) enum Verdict {
 
 impl Answer {
     pub(crate) fn granted(reply: Reply) -> Self {
-        Self { reply, verdict: Verdict::Granted }
+        Self { reply, verdict: Verdict::Granted, errand: None }
     }
 
     pub(crate) fn served(reply: Reply) -> Self {
-        Self { reply, verdict: Verdict::Served }
+        Self { reply, verdict: Verdict::Served, errand: None }
     }
 
     pub(crate) fn refused(reply: Reply) -> Self {
-        Self { reply, verdict: Verdict::Refused }
+        Self { reply, verdict: Verdict::Refused, errand: None }
+    }
+
+    /// What the cloud will answer.
+    pub(crate) fn of_cloud(errand: Errand) -> Self {
+        let reply = Reply::raw(StatusCode::OK, "application/json", "");
+        Self { reply, verdict: Verdict::Served, errand: Some(errand) }
     }
 }

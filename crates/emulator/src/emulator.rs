@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::clock;
+use crate::cloud::Cloud;
 use crate::control::Control;
 use crate::machine::Machine;
 use crate::running::Running;
@@ -30,8 +31,9 @@ impl Emulator {
         let listener = TcpListener::bind(settings.listen).await?;
         let address = listener.local_addr()?;
         let control = Control::new(machine);
+        let cloud = Cloud::start(&settings.cloud, seed)?;
         let (stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(shell::serve(listener, control.clone(), stopped));
+        let serving = tokio::spawn(shell::serve(listener, control.clone(), cloud, stopped));
         Ok(Running::new(address, control, stop, serving))
     }
 }

@@ -82,13 +82,13 @@ impl Machine {
         let path = collapse_slashes(&request.path);
         let route = Route::of(&path);
         let mut outcome = if route == Route::Control {
-            whole(control_calls::answer(self, wall, &path, request))
+            Outcome::whole(control_calls::answer(self, wall, &path, request))
         } else {
             match source_of(request) {
                 Some(source) => self.play(now, route, path, request, source),
                 None => {
                     let text = "the header X-Emulated-Ip is no IP address";
-                    whole(Reply::own_error(StatusCode::BAD_REQUEST, text))
+                    Outcome::whole(Reply::own_error(StatusCode::BAD_REQUEST, text))
                 }
             }
         };
@@ -137,16 +137,17 @@ impl Machine {
         if let Some(kind) = desk.faults.take(&target, FaultKind::replaces_answer) {
             desk.ledger.fault_struck(now, kind.name(), route);
             let Some(answer) = stand_in::answer(&kind, &mut desk) else {
-                return Outcome { delay, delivery: Delivery::Reset };
+                return Outcome { delay, delivery: Delivery::Reset, errand: None };
             };
-            return Outcome { delay, delivery: damage(answer, &mut desk) };
+            return Outcome { delay, delivery: damage(answer, &mut desk), errand: None };
         }
-        let answer = match route.platform() {
+        let mut answer = match route.platform() {
             Platform::Baidu => self.baidu.answer(&mut desk),
             Platform::OAuth2 => self.oauth2.answer(&mut desk),
             Platform::WeChat | Platform::Control => self.wechat.answer(&mut desk),
         };
-        Outcome { delay, delivery: damage(answer, &mut desk) }
+        let errand = answer.errand.take();
+        Outcome { delay, delivery: damage(answer, &mut desk), errand }
     }
 
     /// The emulator's clock.
@@ -259,8 +260,4 @@ fn source_of(request: &Request) -> Option<IpAddr> {
         None => Some(request.peer),
         Some(value) => value.to_str().ok()?.trim().parse().ok(),
     }
-}
-
-fn whole(reply: Reply) -> Outcome {
-    Outcome { delay: Duration::ZERO, delivery: Delivery::Whole(reply) }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::cloud::Errand;
 use crate::reply::Reply;
 
 /// The machine's decision about one request.
@@ -11,6 +12,8 @@ pub struct Outcome {
     pub delay: Duration,
     /// What goes onto the wire.
     pub delivery: Delivery,
+    /// What the cloud has to do first; its reply then takes the place of the one in `delivery`.
+    pub errand: Option<Errand>,
 }
 
 /// What goes onto the wire.
@@ -24,7 +27,23 @@ pub enum Delivery {
     Reset,
 }
 
+impl Delivery {
+    /// The same with another reply.
+    pub(crate) fn of(self, reply: Reply) -> Self {
+        match self {
+            Delivery::Whole(_) => Delivery::Whole(reply),
+            Delivery::Cut(_) => Delivery::Cut(reply),
+            Delivery::Reset => Delivery::Reset,
+        }
+    }
+}
+
 impl Outcome {
+    /// The reply, whole and at once.
+    pub(crate) fn whole(reply: Reply) -> Self {
+        Self { delay: Duration::ZERO, delivery: Delivery::Whole(reply), errand: None }
+    }
+
     /// The reply, whole or cut; `None` for a reset.
     pub fn reply(&self) -> Option<&Reply> {
         match &self.delivery {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::app::App;
+use crate::cloud::CloudSettings;
 use crate::dead_token_code::DeadTokenCode;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -65,6 +66,8 @@ pub struct Settings {
     /// Seed of everything random. `None` (the default): another one at each start. With a fixed seed a
     /// restarted emulator mints the same tokens again.
     pub seed: Option<u64>,
+    /// Cloud development.
+    pub cloud: CloudSettings,
 }
 
 /// Settings that contradict themselves or the platforms.
@@ -111,6 +114,7 @@ impl Default for Settings {
             expired_code: DeadTokenCode::Expired,
             allow_list: None,
             seed: None,
+            cloud: CloudSettings::default(),
         }
     }
 }

@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use crate::cloud::Cloud;
 use crate::control::Control;
 use crate::cut_body::CutBody;
 use crate::outcome::{Delivery, Outcome};
@@ -34,14 +35,19 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 type Answered = Result<http::Response<BoxBody<Bytes, io::Error>>, io::Error>;
 
 /// Serves until `stopped` resolves, which it also does when its sender is dropped.
-pub(crate) async fn serve(listener: TcpListener, control: Control, mut stopped: oneshot::Receiver<()>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    control: Control,
+    cloud: Cloud,
+    mut stopped: oneshot::Receiver<()>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             _ = &mut stopped => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) if connections.len() < CONNECTIONS => {
-                    connections.spawn(serve_connection(stream, peer.ip().to_canonical(), control.clone()));
+                    connections.spawn(serve_connection(stream, peer.ip().to_canonical(), control.clone(), cloud.clone()));
                 }
                 Ok(_) => {}
                 // Out of file descriptors, most likely: the end of a connection will help.
@@ -55,11 +61,11 @@ pub(crate) async fn serve(listener: TcpListener, control: Control, mut stopped: 
     connections.shutdown().await;
 }
 
-async fn serve_connection(stream: TcpStream, peer: IpAddr, control: Control) {
+async fn serve_connection(stream: TcpStream, peer: IpAddr, control: Control, cloud: Cloud) {
     // Small answers must not wait for each other; a socket that cannot be told so still works.
     let _ = stream.set_nodelay(true);
     let (socket, reset) = Socket::new(stream);
-    let service = service_fn(|request| answer(request, peer, &control, &reset));
+    let service = service_fn(|request| answer(request, peer, &control, &cloud, &reset));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -73,6 +79,7 @@ async fn answer(
     request: http::Request<Incoming>,
     peer: IpAddr,
     control: &Control,
+    cloud: &Cloud,
     reset: &ResetSwitch,
 ) -> Answered {
     let (head, body) = request.into_parts();
@@ -92,7 +99,11 @@ async fn answer(
         body,
         peer,
     };
-    let Outcome { delay, delivery } = control.with(|machine, wall| machine.handle(wall, &request));
+    let Outcome { delay, delivery, errand } = control.with(|machine, wall| machine.handle(wall, &request));
+    let delivery = match errand {
+        Some(errand) => delivery.of(cloud.reply(errand).await),
+        None => delivery,
+    };
     if !delay.is_zero() {
         // The one wait for time in this crate: being slow is what was asked for.
         tokio::time::sleep(delay).await;

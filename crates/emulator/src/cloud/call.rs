@@ -21,13 +21,33 @@ pub(crate) enum CloudCall {
     CollectionDelete,
     /// Lists collections.
     CollectionGet,
+    /// Makes and drops indexes.
+    UpdateIndex,
+    /// Reads documents from a file.
+    Import,
+    /// Writes documents into a file.
+    Export,
+    /// How far an import or export is.
+    JobInfo,
+    /// A permit to upload a file.
+    Upload,
+    /// Links to files.
+    DownloadLinks,
+    /// Removes files.
+    DeleteFiles,
+    /// Calls a function.
+    Invoke,
+    /// Calls a function later.
+    DelayedTask,
+    /// A temporary key of the platform's own cloud.
+    CloudKey,
     /// Something else of the cloud API.
     Other,
 }
 
 impl CloudCall {
     /// All calls with their paths.
-    const PATHS: [(&'static str, CloudCall); 9] = [
+    const PATHS: [(&'static str, CloudCall); 19] = [
         ("/tcb/databasequery", CloudCall::Query),
         ("/tcb/databaseadd", CloudCall::Add),
         ("/tcb/databaseupdate", CloudCall::Update),
@@ -37,6 +57,16 @@ impl CloudCall {
         ("/tcb/databasecollectionadd", CloudCall::CollectionAdd),
         ("/tcb/databasecollectiondelete", CloudCall::CollectionDelete),
         ("/tcb/databasecollectionget", CloudCall::CollectionGet),
+        ("/tcb/updateindex", CloudCall::UpdateIndex),
+        ("/tcb/databasemigrateimport", CloudCall::Import),
+        ("/tcb/databasemigrateexport", CloudCall::Export),
+        ("/tcb/databasemigratequeryinfo", CloudCall::JobInfo),
+        ("/tcb/uploadfile", CloudCall::Upload),
+        ("/tcb/batchdownloadfile", CloudCall::DownloadLinks),
+        ("/tcb/batchdeletefile", CloudCall::DeleteFiles),
+        ("/tcb/invokecloudfunction", CloudCall::Invoke),
+        ("/tcb/adddelayedfunctiontask", CloudCall::DelayedTask),
+        ("/tcb/getqcloudtoken", CloudCall::CloudKey),
     ];
 
     /// The call behind a path of the cloud API.

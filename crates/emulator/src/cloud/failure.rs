@@ -23,6 +23,11 @@ impl CloudFailure {
         CloudFailure::new(47001, "data format error")
     }
 
+    /// The emulator itself is at fault.
+    pub(crate) fn system_error() -> CloudFailure {
+        CloudFailure::new(-501_001, "resource system error")
+    }
+
     /// There is no such environment.
     pub(crate) fn no_such_env(env: &str) -> CloudFailure {
         CloudFailure::new(-501_007, format!("invalid parameters, [100003] env not exists: {env}"))

@@ -1,213 +1,142 @@
-//! Cloud development (云开发), played: the database behind `/tcb/`.
+//! Cloud development (云开发), played: what is behind `/tcb/`.
 //!
-//! Every environment that is named exists, with its collections in memory. Query texts are evaluated over a whitelist,
-//! and carried out with the semantics of MongoDB 3.6. Deliberately absent so far: storage, functions, indexes, import
-//! and export, and anything that survives a restart.
+//! The [machine](crate::Machine) checks a call's token and hands it over as an [`Errand`]; here it is carried out, beside
+//! the machine and without holding it up. Query texts are evaluated over a whitelist, and carried out with the semantics
+//! of MongoDB 3.6.
 
 mod call;
 mod collection;
 mod database;
 mod ejson;
+mod environment;
+mod errand;
 mod failure;
 mod lenient;
 mod request;
 mod script;
+mod settings;
 mod value;
 
 use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use http::header::DATE;
 use serde_json::{Value as Json, json};
 
 pub(crate) use call::CloudCall;
-use collection::Collection;
+use environment::{Environment, text};
+pub use errand::Errand;
 pub(crate) use failure::CloudFailure;
-use request::{Request, Verb};
-use value::{Document, Value};
+pub use settings::CloudSettings;
 
 use crate::chance::Chance;
+use crate::reply::Reply;
+use crate::wechat::json_reply;
 
-/// All environments.
-#[derive(Clone, Debug, Default)]
+/// All environments of an emulator. Clones speak of the same ones.
+#[derive(Clone, Debug)]
 pub(crate) struct Cloud {
-    environments: BTreeMap<String, Environment>,
+    shared: Arc<Shared>,
 }
 
-/// One environment.
-#[derive(Clone, Debug, Default)]
-struct Environment {
-    collections: BTreeMap<String, Collection>,
+#[derive(Debug)]
+struct Shared {
+    settings: CloudSettings,
+    environments: Mutex<BTreeMap<String, Environment>>,
+    chance: Mutex<Chance>,
 }
 
+/// What a call answers beside `errcode` and `errmsg`.
 type Done = Result<Json, CloudFailure>;
 
-/// How many documents `get` returns unless the text says otherwise.
-const DEFAULT_LIMIT: u64 = 10;
-/// More are not returned whatever the text says.
-const MOST: u64 = 1_000;
-/// The largest result, in bytes.
-const LARGEST_RESULT: usize = 1024 * 1024;
-
 impl Cloud {
-    /// Carries out a call at a moment, in milliseconds since 1970. The answer lacks `errcode` and `errmsg`.
-    pub(crate) fn carry_out(&mut self, call: CloudCall, body: &[u8], now: i64, chance: &mut Chance) -> Done {
-        if call == CloudCall::Other {
-            return Err(CloudFailure::new(40066, "invalid url (this emulator has no such call)"));
+    /// The cloud as it was left in the settings' folder, or an empty one. Everything random comes from `seed`.
+    ///
+    /// # Errors
+    /// What is kept in the folder cannot be read.
+    pub(crate) fn start(settings: &CloudSettings, seed: u64) -> io::Result<Cloud> {
+        let shared = Shared {
+            settings: settings.clone(),
+            environments: Mutex::default(),
+            chance: Mutex::new(Chance::seeded(seed)),
+        };
+        Ok(Cloud { shared: Arc::new(shared) })
+    }
+
+    /// Carries out an errand, and answers as the platform does: HTTP 200 and an `errcode`.
+    pub(crate) async fn reply(&self, errand: Errand) -> Reply {
+        let date = errand.now.http_date();
+        let (code, text, fields) = match self.carry_out(errand).await {
+            Ok(fields) => (0, "ok".to_owned(), fields),
+            Err(CloudFailure { code, text }) => {
+                let hint = lock(&self.shared.chance).token_text(16);
+                (code, format!("{text} hint: [{hint}]"), Json::Null)
+            }
+        };
+        let mut answer = json!({ "errcode": code, "errmsg": text });
+        if let (Some(answer), Json::Object(fields)) = (answer.as_object_mut(), fields) {
+            answer.extend(fields);
         }
-        if body.is_empty() {
+        json_reply(&answer).with(DATE, &date)
+    }
+
+    async fn carry_out(&self, errand: Errand) -> Done {
+        if errand.body.is_empty() && errand.call != CloudCall::Other {
             return Err(CloudFailure::new(44002, "empty post data"));
         }
-        let body = lenient::parse(body).filter(Json::is_object).ok_or_else(CloudFailure::data_format)?;
-        let env = text(&body, "env")?;
-        if !is_env(env) {
-            return Err(CloudFailure::no_such_env(env));
+        match errand.call {
+            CloudCall::Query
+            | CloudCall::Add
+            | CloudCall::Update
+            | CloudCall::Delete
+            | CloudCall::Count
+            | CloudCall::Aggregate
+            | CloudCall::CollectionAdd
+            | CloudCall::CollectionDelete
+            | CloudCall::CollectionGet => self.database(errand).await,
+            _ => Err(CloudFailure::new(40066, "invalid url (this emulator has no such call)")),
         }
-        let environment = self.environments.entry(env.to_owned()).or_default();
-        match call {
-            CloudCall::CollectionAdd => environment.add_collection(text(&body, "collection_name")?),
-            CloudCall::CollectionDelete => environment.delete_collection(text(&body, "collection_name")?),
-            CloudCall::CollectionGet => Ok(environment.list(&body)),
-            call => {
-                let request = script::evaluate(text(&body, "query")?, now)?;
-                check_verb(call, &request.verb)?;
-                let result = environment.database(request, now, chance)?;
-                let reads = matches!(call, CloudCall::Query | CloudCall::Aggregate);
-                if reads && result.to_string().len() > LARGEST_RESULT {
-                    return Err(CloudFailure::new(-602_001, "the result has more than 1 MB"));
-                }
-                Ok(result)
-            }
+    }
+
+    async fn database(&self, errand: Errand) -> Done {
+        let body = fields(&errand.body)?;
+        let env = self.existing(text(&body, "env")?)?.to_owned();
+        let cloud = self.clone();
+        let work = move || {
+            let mut environments = lock(&cloud.shared.environments);
+            let mut chance = lock(&cloud.shared.chance);
+            let environment = environments.entry(env).or_default();
+            environment.carry_out(errand.call, &body, errand.now.unix_millis(), &mut chance)
+        };
+        // Much data takes long, and other connections must not wait for it.
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(CloudFailure::system_error()))
+    }
+
+    /// The name of an environment that exists.
+    fn existing<'e>(&self, env: &'e str) -> Result<&'e str, CloudFailure> {
+        let known = &self.shared.settings.environments;
+        if is_env(env) && (known.is_empty() || known.iter().any(|it| it == env)) {
+            return Ok(env);
         }
+        Err(CloudFailure::no_such_env(env))
     }
 }
 
-fn text<'b>(body: &'b Json, name: &str) -> Result<&'b str, CloudFailure> {
-    body.get(name)
-        .and_then(Json::as_str)
-        .filter(|text| !text.is_empty())
-        .ok_or_else(CloudFailure::data_format)
+/// A body as the object that it has to be, read as leniently as the platform does.
+fn fields(body: &[u8]) -> Result<Json, CloudFailure> {
+    lenient::parse(body).filter(Json::is_object).ok_or_else(CloudFailure::data_format)
 }
 
 /// `[a-z0-9_-]{1,40}`
 fn is_env(env: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
-    env.len() <= 40 && env.bytes().all(known)
+    (1..=40).contains(&env.len()) && env.bytes().all(known)
 }
 
-/// A text is carried out only by the call that it is made for.
-fn check_verb(call: CloudCall, verb: &Verb) -> Result<(), CloudFailure> {
-    let fits = match verb {
-        Verb::Get(_) => call == CloudCall::Query,
-        Verb::Count(_) => call == CloudCall::Count,
-        Verb::Add(_) => call == CloudCall::Add,
-        Verb::Update(..) | Verb::Set(..) => call == CloudCall::Update,
-        Verb::Remove(..) => call == CloudCall::Delete,
-        Verb::Aggregate(_) => call == CloudCall::Aggregate,
-    };
-    if fits {
-        return Ok(());
-    }
-    Err(CloudFailure::invalid(format!(
-        "a text that ends in {}() does not belong to {}",
-        verb.word(),
-        call.path()
-    )))
-}
-
-impl Environment {
-    fn add_collection(&mut self, name: &str) -> Done {
-        if self.collections.contains_key(name) {
-            return Err(CloudFailure::new(-501_000, format!("Db or Table already exist: {name}")));
-        }
-        self.collections.insert(name.to_owned(), Collection::default());
-        Ok(json!({}))
-    }
-
-    fn delete_collection(&mut self, name: &str) -> Done {
-        self.collections.remove(name).map(|_| json!({})).ok_or_else(CloudFailure::no_such_collection)
-    }
-
-    fn list(&self, body: &Json) -> Json {
-        let number = |name: &str, default: usize| {
-            body.get(name).and_then(Json::as_u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(default)
-        };
-        let (limit, offset) = (number("limit", 10), number("offset", 0));
-        let page = self.collections.iter().skip(offset).take(limit);
-        let collections = page.map(|(name, collection)| {
-            json!({
-                "name": name,
-                "count": collection.len(),
-                "size": collection.size(),
-                "index_count": 1,
-                "index_size": 4096,
-            })
-        });
-        let collections: Vec<Json> = collections.collect();
-        json!({ "collections": collections, "pager": pager(offset, limit, self.collections.len()) })
-    }
-
-    fn database(&mut self, request: Request, now: i64, chance: &mut Chance) -> Done {
-        let others = match &request.verb {
-            // A pipeline may look into other collections while it runs on this one.
-            Verb::Aggregate(_) => self.collections.clone(),
-            _ => BTreeMap::new(),
-        };
-        let collection =
-            self.collections.get_mut(&request.collection).ok_or_else(CloudFailure::no_such_collection)?;
-        match request.verb {
-            Verb::Get(find) => {
-                let limit = find.limit.unwrap_or(DEFAULT_LIMIT).min(MOST);
-                let found = collection.find(&request::Find { limit: Some(limit), ..find.clone() }, limit)?;
-                let pager = json!({ "Offset": find.skip, "Limit": limit, "Total": found.total });
-                Ok(json!({ "pager": pager, "data": texts(found.documents, ejson::plain) }))
-            }
-            Verb::Count(filter) => Ok(json!({ "count": collection.count(&filter)? })),
-            Verb::Add(documents) => {
-                if documents.is_empty() {
-                    let text = "The request is missing a required parameter `MgoDocs`.";
-                    return Err(CloudFailure::invalid(text));
-                }
-                let documents = documents.into_iter().map(|document| with_id(document, chance));
-                let ids = collection.add(documents.collect())?;
-                Ok(json!({ "id_list": ids.iter().map(ejson::plain).collect::<Vec<Json>>() }))
-            }
-            Verb::Update(filter, update, reach) => {
-                if update.is_empty() {
-                    return Ok(json!({ "matched": collection.count(&filter)?, "modified": 0, "id": "" }));
-                }
-                let done = collection.update(&filter, &update, reach, now)?;
-                Ok(json!({ "matched": done.matched, "modified": done.modified, "id": "" }))
-            }
-            Verb::Set(id, document) => Ok(match collection.set(&id, document) {
-                Some(is_changed) => json!({ "matched": 1, "modified": u8::from(is_changed), "id": "" }),
-                None => json!({ "matched": 0, "modified": 0, "id": ejson::plain(&id) }),
-            }),
-            Verb::Remove(filter, reach) => Ok(json!({ "deleted": collection.remove(&filter, reach)? })),
-            Verb::Aggregate(stages) => {
-                let input = collection.all();
-                let surroundings = database::Surroundings {
-                    collection: &|name: &str| others.get(name).map(Collection::all).unwrap_or_default(),
-                    seed: chance.next_u64(),
-                };
-                let output = database::run(&stages, input, &surroundings)?;
-                Ok(json!({ "data": texts(output, ejson::canonical) }))
-            }
-        }
-    }
-}
-
-fn pager(offset: usize, limit: usize, total: usize) -> Json {
-    json!({ "Offset": offset, "Limit": limit, "Total": total })
-}
-
-fn texts(documents: Vec<Document>, form: fn(&Value) -> Json) -> Vec<String> {
-    documents.into_iter().map(|document| form(&Value::Object(document)).to_string()).collect()
-}
-
-/// Ids are made here unless the client brings one, and stand first.
-fn with_id(document: Document, chance: &mut Chance) -> Document {
-    let id = document.get("_id").cloned().unwrap_or_else(|| Value::String(chance.hex(32)));
-    let others = document.into_iter().filter(|(name, _)| name != "_id");
-    std::iter::once(("_id".to_owned(), id)).chain(others).collect()
+/// What a panic elsewhere left behind is still consistent: every change is made in one piece.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -2,24 +2,26 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Cloud, CloudCall, CloudFailure};
+use super::environment::Environment;
+use super::{Cloud, CloudCall, CloudFailure, CloudSettings, Errand};
+use crate::Moment;
 use crate::chance::Chance;
 
 struct Kit {
-    cloud: Cloud,
+    environment: Environment,
     chance: Chance,
 }
 
 impl Kit {
     /// With an empty collection `geo`.
     fn new() -> Kit {
-        let mut kit = Kit { cloud: Cloud::default(), chance: Chance::seeded(1) };
+        let mut kit = Kit { environment: Environment::default(), chance: Chance::seeded(1) };
         kit.call(CloudCall::CollectionAdd, json!({"env": "test", "collection_name": "geo"})).unwrap();
         kit
     }
 
     fn call(&mut self, call: CloudCall, body: Json) -> Result<Json, CloudFailure> {
-        self.cloud.carry_out(call, body.to_string().as_bytes(), 1_600_000_000_000, &mut self.chance)
+        self.environment.carry_out(call, &body, 1_600_000_000_000, &mut self.chance)
     }
 
     fn database(&mut self, call: CloudCall, query: &str) -> Json {
@@ -132,8 +134,23 @@ fn what_is_wrong_has_its_code() {
     assert_eq!(kit.code(CloudCall::Add, "db.collection('geo').add({data:[]})"), -501_007);
     assert_eq!(kit.code(CloudCall::Query, "db.collection('geo').where({a:{$what:1}}).get()"), -502_001);
     assert_eq!(kit.call(CloudCall::Query, json!({"env": "test"})).unwrap_err().code, 47001);
-    assert_eq!(
-        kit.call(CloudCall::Query, json!({"env": "No Such", "query": "x"})).unwrap_err().code,
-        -501_007
-    );
+}
+
+async fn errcode(call: CloudCall, body: &'static str) -> i64 {
+    let now = Moment::from_unix_seconds(1_600_000_000);
+    let errand =
+        Errand { call, app_id: "wx1".to_owned(), now, query: String::new(), body: body.into(), host: None };
+    Cloud::start(&CloudSettings::default(), 1).unwrap().reply(errand).await.json().unwrap()["errcode"]
+        .as_i64()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_call_is_said_before_it_is_carried_out() {
+    let nothing = r#"{"env":"test","collection_name":"a"}"#;
+    assert_eq!(errcode(CloudCall::CollectionAdd, nothing).await, 0);
+    assert_eq!(errcode(CloudCall::Query, "").await, 44002);
+    assert_eq!(errcode(CloudCall::Query, "[]").await, 47001);
+    assert_eq!(errcode(CloudCall::Query, r#"{"env":"No Such","query":"x"}"#).await, -501_007);
+    assert_eq!(errcode(CloudCall::Other, "").await, 40066);
 }

@@ -16,22 +16,20 @@ mod token_calls;
 use std::collections::HashMap;
 
 use http::Method;
-use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::apps::{AppIndex, Apps};
-use crate::cloud::{Cloud, CloudCall, CloudFailure};
+use crate::cloud::{CloudCall, Errand};
 use crate::desk::Desk;
 use crate::moment::{Moment, millis};
 use crate::route::Route;
 use account::Account;
-pub(crate) use refusal::Refusal;
+pub(crate) use refusal::{Refusal, json_reply};
 
 /// The state of the platform.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WeChat {
     accounts: HashMap<AppIndex, Account>,
-    cloud: Cloud,
 }
 
 /// Why a request is refused, and whom the statistics blame.
@@ -86,27 +84,10 @@ impl WeChat {
         }
         let decision = match desk.route {
             Route::ClearQuota => self.clear_quota(desk, app),
-            Route::Cloud(call) => return Ok(self.cloud_call(desk, call)),
+            Route::Cloud(call) => return Ok(Answer::of_cloud(errand(desk, call, app))),
             _ => business::call(desk, app),
         };
         decision.map_err(|refusal| Denial::Request(Some(app), refusal))
-    }
-
-    /// A call of the cloud API, which has codes and texts of its own.
-    fn cloud_call(&mut self, desk: &mut Desk<'_>, call: CloudCall) -> Answer {
-        let now = desk.now.unix_millis();
-        match self.cloud.carry_out(call, &desk.request.body, now, desk.chance) {
-            Ok(Value::Object(fields)) => {
-                let ok = json!({ "errcode": 0, "errmsg": "ok" });
-                let ok = ok.as_object().cloned().unwrap_or_default();
-                Answer::served(refusal::json_reply(&Value::Object(ok.into_iter().chain(fields).collect())))
-            }
-            Ok(other) => Answer::served(refusal::json_reply(&other)),
-            Err(CloudFailure { code, text }) => {
-                let hint = desk.chance.token_text(16);
-                Refusal(code).answer_saying(&format!("{text} hint: [{hint}]"))
-            }
-        }
     }
 
     fn check_token(&self, desk: &mut Desk<'_>) -> Result<AppIndex, Denial> {
@@ -143,6 +124,18 @@ impl WeChat {
         let concerned = |of: &AppIndex| app.is_none_or(|app| app == *of);
         let accounts = self.accounts.iter_mut().filter(|(of, _)| concerned(of));
         accounts.map(|(_, account)| account.forget_tokens(now)).sum()
+    }
+}
+
+/// A call of the cloud API, which is carried out elsewhere.
+fn errand(desk: &Desk<'_>, call: CloudCall, app: AppIndex) -> Errand {
+    Errand {
+        call,
+        app_id: desk.apps.id(app).to_owned(),
+        now: desk.now,
+        query: desk.request.query.clone(),
+        body: desk.request.body.clone(),
+        host: desk.request.header("host").map(str::to_owned),
     }
 }
 

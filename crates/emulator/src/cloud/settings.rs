@@ -1,0 +1,13 @@
+//! What can be set on the emulated cloud before it starts.
+
+use std::path::PathBuf;
+
+/// Settings of the emulated cloud. By default every environment that is named exists, nothing in it lasts, and no
+/// function answers.
+#[derive(Clone, Debug, Default)]
+pub struct CloudSettings {
+    /// Where documents and files are kept. `None` (the default): until the emulator stops.
+    pub folder: Option<PathBuf>,
+    /// The environments that exist. Empty (the default): every one that is named.
+    pub environments: Vec<String>,
+}

@@ -12,6 +12,7 @@ mod environment;
 mod errand;
 mod failure;
 mod lenient;
+mod measure;
 mod request;
 mod script;
 mod settings;
@@ -139,5 +140,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(test)]
+mod stopwatch;
 #[cfg(test)]
 mod tests;

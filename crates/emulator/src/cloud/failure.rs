@@ -60,6 +60,9 @@ impl From<ScriptError> for CloudFailure {
 
 impl From<DatabaseError> for CloudFailure {
     fn from(error: DatabaseError) -> CloudFailure {
+        if error.is_large_result() {
+            return CloudFailure::new(-602_001, error.to_string());
+        }
         CloudFailure::new(-502_001, format!("database request fail: {error}"))
     }
 }

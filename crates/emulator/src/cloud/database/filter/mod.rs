@@ -11,6 +11,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use super::budget::Budget;
 use super::error::{Outcome, refuse};
 use super::expr::Variables;
 use super::geo::{EARTH_RADIUS, Geometry, Point};
@@ -23,6 +24,8 @@ use schema::Schema;
 #[derive(Clone, Debug)]
 pub(crate) struct Filter {
     clauses: Vec<Clause>,
+    /// What matching may cost, for all documents together.
+    budget: Budget,
 }
 
 /// How a document matched.
@@ -49,6 +52,7 @@ pub(super) struct Condition(Vec<Test>);
 #[derive(Clone, Debug)]
 enum Test {
     Compare(Comparison, Value),
+    /// One of these values, which are in order, or what one of these patterns is found in.
     In(Vec<Value>, Vec<Pattern>),
     Not(Condition),
     Exists,
@@ -105,7 +109,12 @@ impl Near {
 impl Filter {
     /// Reads a query document.
     pub(crate) fn parse(query: &Document) -> Outcome<Filter> {
-        parse::filter(query)
+        Filter::parse_within(query, &Budget::default())
+    }
+
+    /// Reads a query document that is part of something larger.
+    pub(super) fn parse_within(query: &Document, budget: &Budget) -> Outcome<Filter> {
+        parse::filter(query, budget)
     }
 
     /// Whether a document matches.
@@ -115,6 +124,7 @@ impl Filter {
 
     /// How a document matches, if it does. The variables are those of a surrounding `$lookup`.
     pub(crate) fn find_match(&self, document: &Document, variables: &Variables) -> Outcome<Option<Match>> {
+        self.budget.next_document();
         matching::filter(self, document, variables)
     }
 
@@ -150,13 +160,13 @@ impl Filter {
 
 impl Condition {
     /// Reads a condition on single values, as `$pull` and `$elemMatch` have it.
-    pub(super) fn parse(value: &Value) -> Outcome<Condition> {
-        parse::condition(value)
+    pub(super) fn parse(value: &Value, budget: &Budget) -> Outcome<Condition> {
+        parse::condition(value, budget)
     }
 
     /// Whether a value that is no field fulfils it.
-    pub(super) fn holds(&self, value: &Value) -> Outcome<bool> {
-        matching::on_value(self, Some(value))
+    pub(super) fn holds(&self, value: &Value, budget: &Budget) -> Outcome<bool> {
+        matching::on_value(self, Some(value), budget)
     }
 }
 

@@ -141,6 +141,8 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod stopwatch;
 #[cfg(test)]
 mod tests;

@@ -9,3 +9,10 @@ pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let done = work();
     (done, start.elapsed())
 }
+
+/// How long it is since this was called.
+#[expect(clippy::disallowed_methods, reason = "how long it takes is what is tested")]
+pub(crate) fn running() -> impl Fn() -> Duration {
+    let start = Instant::now();
+    move || start.elapsed()
+}

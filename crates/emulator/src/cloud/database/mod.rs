@@ -10,6 +10,8 @@ mod error;
 mod expr;
 mod filter;
 mod geo;
+#[cfg(test)]
+mod hostile_tests;
 mod kind;
 mod number;
 mod path;

@@ -97,6 +97,8 @@ fn literal(object: &Document, scope: &Scope<'_>) -> Answer {
 }
 
 fn operate(call: &Call<'_>) -> Answer {
+    // To find out which operator it is takes longer than to look at a value.
+    call.budget().work(4)?;
     FAMILIES
         .iter()
         .find_map(|family| family(call))
@@ -105,6 +107,7 @@ fn operate(call: &Call<'_>) -> Answer {
 
 /// What stands behind one dollar sign is a path in the current document; behind two, a variable and a path in it.
 fn field(path: &str, scope: &Scope<'_>) -> Answer {
+    scope.budget.work(2)?;
     if path.is_empty() {
         return refuse("'$' by itself is not a valid FieldPath");
     }

@@ -1,0 +1,211 @@
+//! Requests that are made to take all time and all memory.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::testing::{doc, docs};
+use super::{Filter, Occasion, Projection, Surroundings, Update, run};
+use crate::cloud::stopwatch::timed;
+use crate::cloud::value::Document;
+
+/// A build that is not optimised may take this long.
+const LONG: Duration = Duration::from_secs(20);
+
+fn in_time<T>(work: impl FnOnce() -> T) -> T {
+    let (done, took) = timed(work);
+    assert!(took < LONG, "{took:?}");
+    done
+}
+
+/// Why a pipeline over documents is refused.
+fn refused(input: Json, stages: Json) -> String {
+    let (input, stages) = (docs(input), docs(stages));
+    let foreign = input.clone();
+    let around = Surroundings { collection: &|_: &str| foreign.clone(), seed: 1 };
+    match in_time(|| run(&stages, input, &around)) {
+        Ok(output) => format!("{} documents", output.len()),
+        Err(refusal) => refusal.to_string(),
+    }
+}
+
+fn numbers(count: u32) -> Json {
+    (0..count).map(|n| json!({ "_id": n, "n": n, "s": "text" })).collect()
+}
+
+const TIME: &str = "exceeded time limit";
+const MEMORY: &str = "exceeded memory limit";
+
+/// What an expression is refused for.
+fn expression(expression: Json) -> String {
+    refused(json!([{ "_id": 1 }]), json!([{ "$project": { "x": expression } }]))
+}
+
+fn range(to: u32) -> Json {
+    json!({ "$range": [0, to] })
+}
+
+#[test]
+fn expressions_end() {
+    let inner = json!({ "$map": { "input": range(1_000_000), "in": 1 } });
+    assert!(expression(json!({ "$map": { "input": range(1_000_000), "in": inner } })).starts_with(MEMORY));
+    let inner = json!({ "$size": range(1000) });
+    assert!(
+        expression(json!({ "$sum": { "$map": { "input": range(1_000_000), "in": inner } } }))
+            .contains("exceeded")
+    );
+    let sum = json!({ "$reduce": { "input": range(3000), "initialValue": 0, "in": { "$add": ["$$value", "$$this"] } } });
+    let all: Vec<Json> = (0..8000).map(|_| sum.clone()).collect();
+    assert!(expression(json!(all)).contains("exceeded"));
+}
+
+#[test]
+fn what_an_expression_makes_of_itself_ends() {
+    let reduce = |count: u32, start: Json, step: Json| json!({ "$reduce": { "input": range(count), "initialValue": start, "in": step } });
+    let doubled = json!({ "$concatArrays": ["$$value", "$$value"] });
+    assert!(expression(reduce(60, json!([1]), doubled)).starts_with(MEMORY));
+    let doubled = json!({ "$concat": ["$$value", "$$value"] });
+    assert!(expression(reduce(60, json!("a"), doubled)).starts_with(MEMORY));
+    assert!(expression(reduce(100_000, json!([]), json!(["$$value"]))).contains("nested deeper than 100"));
+    assert!(
+        expression(reduce(100_000, json!({}), json!({ "a": "$$value" }))).contains("nested deeper than 100")
+    );
+    assert!(
+        expression(reduce(60, json!({}), json!({ "a": "$$value", "b": "$$value" }))).contains("exceeded")
+    );
+}
+
+#[test]
+fn lists_and_texts_are_taken_apart_in_time() {
+    let long = "a,".repeat(400_000);
+    assert!(expression(json!({ "$size": { "$split": [long, ","] } })).ends_with("documents"));
+    let (text, wanted) = ("a".repeat(400_000), "a".repeat(200_000) + "b");
+    assert!(expression(json!({ "$indexOfCP": [text, wanted] })).ends_with("documents"));
+    for set in ["$setUnion", "$setDifference", "$setIntersection", "$setIsSubset", "$setEquals"] {
+        let _ = expression(json!({ "$size": { set: [range(300_000), range(300_000)] } }));
+    }
+    let zip = json!({ "$zip": { "inputs": [range(100_000), []], "useLongestLength": true, "defaults": [0, range(1000)] } });
+    assert!(expression(json!({ "$size": zip })).starts_with(MEMORY));
+    let variables: Document = (0..60_000).map(|n| (format!("v{n}"), n.into())).collect();
+    let many = json!({ "vars": crate::cloud::ejson::plain(&variables.into()), "in": "$$v0" });
+    assert!(expression(json!({ "$let": many })).ends_with("documents"));
+}
+
+#[test]
+fn documents_do_not_multiply_without_end() {
+    let spread = json!({ "$addFields": { "a": range(300) } });
+    let unwind = json!({ "$unwind": "$a" });
+    assert!(
+        refused(numbers(100), json!([spread, unwind, spread, unwind, spread, unwind])).starts_with(MEMORY)
+    );
+    let join = json!({ "$lookup": { "from": "c", "localField": "s", "foreignField": "s", "as": "a" } });
+    assert!(refused(numbers(2000), json!([join, unwind, join, unwind])).contains("exceeded"));
+    let pipeline = json!([{ "$match": { "$expr": { "$gt": ["$n", "$$m"] } } }]);
+    let join = json!({ "$lookup": { "from": "c", "let": { "m": "$n" }, "pipeline": pipeline, "as": "a" } });
+    assert!(refused(numbers(5000), json!([join])).contains("exceeded"));
+    let push = json!({ "$group": { "_id": null, "all": { "$push": "$$ROOT" } } });
+    let whole = json!({ "$addFields": { "b": "$$ROOT", "c": "$$ROOT", "d": "$$ROOT" } });
+    assert!(refused(numbers(2000), json!([push, whole, whole, whole, whole])).contains("exceeded"));
+    let copies: Vec<Json> = (0..40).map(|_| json!({ "$addFields": { "a.b": "$$ROOT" } })).collect();
+    assert!(refused(json!([{ "_id": 1, "a": [1, 2, 3] }]), json!(copies)).contains("exceeded"));
+}
+
+#[test]
+fn a_result_is_not_larger_than_it_may_be() {
+    let large = json!({ "$addFields": { "a": range(10_000) } });
+    assert_eq!(refused(numbers(100), json!([large])), "the result has more than 1 MB");
+}
+
+#[test]
+fn paths_are_not_longer_than_documents_are_deep() {
+    let path = vec!["a"; 101].join(".");
+    let long = |stage: Json| refused(numbers(1), json!([stage]));
+    for stage in [
+        json!({ "$project": { &path: 1 } }),
+        json!({ "$addFields": { &path: 1 } }),
+        json!({ "$unwind": format!("${path}") }),
+        json!({ "$lookup": { "from": "c", "localField": "a", "foreignField": "a", "as": path } }),
+        json!({ "$match": { &path: 1 } }),
+    ] {
+        assert!(long(stage.clone()).contains("100 names at most"), "{stage}");
+    }
+    assert!(Projection::parse(&doc(json!({ &path: 1 }))).is_err());
+    assert!(Update::parse(&doc(json!({ "$set": { &path: 1 } }))).is_err());
+    assert!(Update::parse(&doc(json!({ "$rename": { "a": path } }))).is_err());
+}
+
+fn matching(filter: Json, document: Json) -> Result<bool, String> {
+    let (filter, document) = (doc(filter), doc(document));
+    in_time(|| Filter::parse(&filter)?.matches(&document)).map_err(|refusal| refusal.to_string())
+}
+
+#[test]
+fn filters_end() {
+    let many: Vec<u32> = (0..100_000).collect();
+    let other: Vec<u32> = (100_000..200_000).collect();
+    assert_eq!(matching(json!({ "a": { "$in": many } }), json!({ "a": other })), Ok(false));
+    assert!(matching(json!({ "a": { "$all": many } }), json!({ "a": many })).unwrap_err().starts_with(TIME));
+    let schema = json!({ "$jsonSchema": { "properties": { "a": { "uniqueItems": true } } } });
+    assert_eq!(matching(schema, json!({ "a": many })), Ok(true));
+    let ring = |shift: f64| {
+        let corner = |at: f64| [shift + at.cos(), at.sin()];
+        let mut ring: Vec<[f64; 2]> = (0..5000).map(|at| corner(f64::from(at) / 800.0)).collect();
+        ring.push(corner(0.0));
+        json!({ "type": "Polygon", "coordinates": [ring] })
+    };
+    let within = json!({ "a": { "$geoIntersects": { "$geometry": ring(0.0) } } });
+    assert!(matching(within, json!({ "a": ring(0.5) })).unwrap_err().starts_with(TIME));
+    let pattern = json!({ "a": { "$regex": "[ab]*a[ab]{300}[cd]" } });
+    assert!(matching(pattern, json!({ "a": "abbab".repeat(400_000) })).unwrap_err().starts_with(TIME));
+}
+
+fn updated(update: Json, document: Json) -> Result<bool, String> {
+    let (update, mut document) = (doc(update), doc(document));
+    in_time(|| Update::parse(&update)?.apply(&mut document, Occasion::default()))
+        .map_err(|refusal| refusal.to_string())
+}
+
+#[test]
+fn updates_of_many_fields_take_time_that_grows_with_them() {
+    let fields = |value: Json| {
+        (0..50_000).map(|n| (format!("f{n}"), value.clone())).collect::<serde_json::Map<_, _>>()
+    };
+    assert_eq!(updated(json!({ "$set": fields(json!(1)) }), json!({})), Ok(true));
+    assert_eq!(updated(json!({ "$inc": fields(json!(1)) }), json!(fields(json!(1)))), Ok(true));
+    let items: Vec<u32> = (0..50_000).collect();
+    let places: serde_json::Map<_, _> = (0..50_000).map(|n| (format!("a.{n}"), json!(-1))).collect();
+    assert_eq!(updated(json!({ "$set": places }), json!({ "a": items })), Ok(true));
+    assert_eq!(
+        updated(json!({ "$addToSet": { "a": { "$each": items } } }), json!({ "a": items })),
+        Ok(false)
+    );
+    assert_eq!(updated(json!({ "$pullAll": { "a": items } }), json!({ "a": items })), Ok(true));
+    let _ = updated(json!({ "$unset": fields(json!("")) }), json!(fields(json!(1))));
+}
+
+#[test]
+fn updates_make_no_document_that_is_too_large_or_too_deep() {
+    assert!(
+        updated(json!({ "$set": { "a.1500000": 1 } }), json!({ "a": [] })).unwrap_err().contains("backfill")
+    );
+    let padded: serde_json::Map<_, _> = (0..50).map(|n| (format!("f{n}.99999"), json!(1))).collect();
+    let empty: serde_json::Map<_, _> = (0..50).map(|n| (format!("f{n}"), json!([]))).collect();
+    assert!(updated(json!({ "$set": padded }), json!(empty)).is_err());
+    let deep = (0..60).fold(json!(1), |inner, _| json!({ "a": inner }));
+    let path = vec!["b"; 60].join(".");
+    assert!(
+        updated(json!({ "$set": { path: deep } }), json!({})).unwrap_err().contains("deeper than 100 levels")
+    );
+    let text = "x".repeat(9 * 1024 * 1024);
+    assert!(
+        updated(json!({ "$set": { "b": text } }), json!({ "a": text })).unwrap_err().contains("are the most")
+    );
+}
+
+#[test]
+fn conflicts_are_found_among_many_paths() {
+    let mut fields: serde_json::Map<_, _> = (0..50_000).map(|n| (format!("f{n}.a"), json!(1))).collect();
+    fields.insert("f7.a.b".to_owned(), json!(1));
+    let refusal = updated(json!({ "$set": fields }), json!({})).unwrap_err();
+    assert_eq!(refusal, "Updating the path 'f7.a.b' would create a conflict at 'f7.a'");
+}

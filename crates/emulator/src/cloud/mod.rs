@@ -11,6 +11,8 @@ mod ejson;
 mod environment;
 mod errand;
 mod failure;
+mod index;
+mod journal;
 mod lenient;
 mod request;
 mod script;
@@ -25,9 +27,10 @@ use http::header::DATE;
 use serde_json::{Value as Json, json};
 
 pub(crate) use call::CloudCall;
-use environment::{Environment, text};
+use environment::{Around, Environment, text};
 pub use errand::Errand;
 pub(crate) use failure::CloudFailure;
+use journal::Journal;
 pub use settings::CloudSettings;
 
 use crate::chance::Chance;
@@ -43,8 +46,15 @@ pub(crate) struct Cloud {
 #[derive(Debug)]
 struct Shared {
     settings: CloudSettings,
-    environments: Mutex<BTreeMap<String, Environment>>,
+    stored: Mutex<Stored>,
     chance: Mutex<Chance>,
+}
+
+/// The databases.
+#[derive(Debug)]
+struct Stored {
+    environments: BTreeMap<String, Environment>,
+    journal: Option<Journal>,
 }
 
 /// What a call answers beside `errcode` and `errmsg`.
@@ -56,9 +66,16 @@ impl Cloud {
     /// # Errors
     /// What is kept in the folder cannot be read.
     pub(crate) fn start(settings: &CloudSettings, seed: u64) -> io::Result<Cloud> {
+        let stored = match &settings.folder {
+            Some(folder) => {
+                let (journal, environments) = Journal::open(folder)?;
+                Stored { environments, journal: Some(journal) }
+            }
+            None => Stored { environments: BTreeMap::new(), journal: None },
+        };
         let shared = Shared {
             settings: settings.clone(),
-            environments: Mutex::default(),
+            stored: Mutex::new(stored),
             chance: Mutex::new(Chance::seeded(seed)),
         };
         Ok(Cloud { shared: Arc::new(shared) })
@@ -94,7 +111,8 @@ impl Cloud {
             | CloudCall::Aggregate
             | CloudCall::CollectionAdd
             | CloudCall::CollectionDelete
-            | CloudCall::CollectionGet => self.database(errand).await,
+            | CloudCall::CollectionGet
+            | CloudCall::UpdateIndex => self.database(errand).await,
             _ => Err(CloudFailure::new(40066, "invalid url (this emulator has no such call)")),
         }
     }
@@ -104,10 +122,16 @@ impl Cloud {
         let env = self.existing(text(&body, "env")?)?.to_owned();
         let cloud = self.clone();
         let work = move || {
-            let mut environments = lock(&cloud.shared.environments);
+            let mut stored = lock(&cloud.shared.stored);
             let mut chance = lock(&cloud.shared.chance);
-            let environment = environments.entry(env).or_default();
-            environment.carry_out(errand.call, &body, errand.now.unix_millis(), &mut chance)
+            let Stored { environments, journal } = &mut *stored;
+            let mut around = Around {
+                env: &env,
+                now: errand.now.unix_millis(),
+                chance: &mut chance,
+                journal: journal.as_mut(),
+            };
+            environments.entry(env.clone()).or_default().carry_out(errand.call, &body, &mut around)
         };
         // Much data takes long, and other connections must not wait for it.
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(CloudFailure::system_error()))
@@ -139,5 +163,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(test)]
+mod speed;
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ const ROUNDS: usize = 15;
 fn call(environment: &mut Environment, call: CloudCall, body: &Json) -> Json {
     let mut chance = Chance::seeded(1);
     let mut around = Around { env: "test", now: 0, chance: &mut chance, journal: None };
-    environment.carry_out(call, body, &mut around).unwrap()
+    environment.carry_out(call, body, &mut around).unwrap_or_else(|failure| panic!("{failure:?}"))
 }
 
 fn query(text: &str) -> Json {
@@ -30,7 +30,7 @@ fn filled() -> Environment {
     call(&mut environment, CloudCall::CollectionAdd, &collection);
     for chunk in (0..DOCUMENTS).collect::<Vec<_>>().chunks(5_000) {
         let documents =
-            chunk.iter().map(|n| format!("{{k:'key-{n}',n:{n},text:'some text of document {n}'}}"));
+            chunk.iter().map(|n| format!("{{_id:'{n}',k:'key-{n}',n:{n},text:'some text of document {n}'}}"));
         let documents: Vec<String> = documents.collect();
         let text = format!("db.collection('c').add({{data:[{}]}})", documents.join(","));
         call(&mut environment, CloudCall::Add, &query(&text));

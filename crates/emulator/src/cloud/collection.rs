@@ -18,6 +18,7 @@ pub(crate) struct Collection {
     by_id: HashMap<Key, u64>,
     indexes: Vec<Index>,
     next: u64,
+    version: u64,
 }
 
 /// What happens to the document at a place.
@@ -184,8 +185,14 @@ impl Collection {
         Ok(gone)
     }
 
+    /// A number that grows with every change.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
     /// Makes the changes.
     pub(crate) fn apply(&mut self, changes: Changes) {
+        self.version += u64::from(!changes.is_empty());
         // What one document gives up may be what another one takes.
         for change in &changes {
             let (Change::Put(place, _) | Change::Remove(place)) = change;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::collection::Collection;
+use super::collection::{Change, Collection, Found, Updated};
 use super::database;
 use super::failure::CloudFailure;
 use super::index::{IndexChanges, IndexPlan};
@@ -33,6 +33,34 @@ pub(crate) struct Around<'a> {
     pub(crate) journal: Option<&'a mut Journal>,
 }
 
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answered {
+    /// A page of documents.
+    Found {
+        /// The page, and how many match at all.
+        found: Found,
+        /// How many were left out.
+        skip: u64,
+        /// How many the page could have had.
+        limit: u64,
+    },
+    /// How many match.
+    Counted(u64),
+    /// The ids of the new documents.
+    Added(Vec<Value>),
+    /// How many documents matched and changed.
+    Updated(Updated),
+    /// The document was there; whether it is another one now.
+    Replaced(bool),
+    /// The document was not there. Its id.
+    Created(Value),
+    /// How many documents are gone.
+    Removed(usize),
+    /// What came out of a pipeline.
+    Output(Vec<Document>),
+}
+
 /// How many documents `get` returns unless the text says otherwise.
 const DEFAULT_LIMIT: u64 = 10;
 /// More are not returned whatever the text says.
@@ -56,7 +84,7 @@ impl Environment {
             call => {
                 let request = script::evaluate(text(body, "query")?, around.now)?;
                 check_verb(call, &request.verb)?;
-                let result = self.database(request, around)?;
+                let result = self.perform(request, around)?.fields();
                 let reads = matches!(call, CloudCall::Query | CloudCall::Aggregate);
                 if reads && result.to_string().len() > LARGEST_RESULT {
                     return Err(CloudFailure::new(-602_001, "the result has more than 1 MB"));
@@ -116,53 +144,88 @@ impl Environment {
         Ok(json!({}))
     }
 
-    fn database(&mut self, request: Request, around: &mut Around<'_>) -> Done {
+    /// Carries out a request, and writes down what it changes.
+    pub(crate) fn perform(
+        &mut self,
+        request: Request,
+        around: &mut Around<'_>,
+    ) -> Result<Answered, CloudFailure> {
+        let name = request.collection.clone();
+        let (changes, answered) = self.plan(request, around)?;
+        let all = [(name, changes)];
+        around.keep(|journal, env| journal.documents(env, &all))?;
+        self.apply(all);
+        Ok(answered)
+    }
+
+    /// What a request changes in its collection, and what it answers once that is done.
+    pub(crate) fn plan(
+        &self,
+        request: Request,
+        around: &mut Around<'_>,
+    ) -> Result<(Vec<Change>, Answered), CloudFailure> {
         let Request { collection: name, verb } = request;
-        if let Verb::Aggregate(stages) = verb {
-            return self.aggregate(&name, &stages, around);
-        }
-        let collection = self.collections.get_mut(&name).ok_or_else(CloudFailure::no_such_collection)?;
-        let (changes, answer) = match verb {
-            Verb::Get(find) => return get(collection, find),
-            Verb::Count(filter) => return Ok(json!({ "count": collection.count(&filter)? })),
+        let collection = self.collections.get(&name).ok_or_else(CloudFailure::no_such_collection)?;
+        let unchanged = |answered| Ok((Vec::new(), answered));
+        match verb {
+            Verb::Get(find) => {
+                let limit = find.limit.unwrap_or(DEFAULT_LIMIT).min(MOST);
+                let found = collection.find(&request::Find { limit: Some(limit), ..find.clone() }, limit)?;
+                unchanged(Answered::Found { found, skip: find.skip, limit })
+            }
+            Verb::Count(filter) => unchanged(Answered::Counted(collection.count(&filter)?)),
+            Verb::Aggregate(stages) => {
+                unchanged(Answered::Output(self.aggregate(collection, &stages, around)?))
+            }
             Verb::Update(filter, update, _) if update.is_empty() => {
-                return Ok(json!({ "matched": collection.count(&filter)?, "modified": 0, "id": "" }));
+                unchanged(Answered::Updated(Updated { matched: collection.count(&filter)?, modified: 0 }))
             }
             Verb::Add(documents) if documents.is_empty() => {
                 let text = "The request is missing a required parameter `MgoDocs`.";
-                return Err(CloudFailure::invalid(text));
+                Err(CloudFailure::invalid(text))
             }
             Verb::Add(documents) => {
                 let documents = documents.into_iter().map(|document| with_id(document, around.chance));
                 let (changes, ids) = collection.add(documents.collect())?;
-                (changes, json!({ "id_list": ids.iter().map(ejson::plain).collect::<Vec<Json>>() }))
+                Ok((changes, Answered::Added(ids)))
             }
             Verb::Update(filter, update, reach) => {
                 let (changes, done) = collection.update(&filter, &update, reach, around.now)?;
-                (changes, json!({ "matched": done.matched, "modified": done.modified, "id": "" }))
+                Ok((changes, Answered::Updated(done)))
             }
-            Verb::Set(id, document) => match collection.set(&id, document)? {
-                (changes, Some(changed)) => {
-                    (changes, json!({ "matched": 1, "modified": u8::from(changed), "id": "" }))
-                }
-                (changes, None) => (changes, json!({ "matched": 0, "modified": 0, "id": ejson::plain(&id) })),
-            },
+            Verb::Set(id, document) => {
+                let (changes, is_changed) = collection.set(&id, document)?;
+                Ok((changes, is_changed.map_or(Answered::Created(id), Answered::Replaced)))
+            }
             Verb::Remove(filter, reach) => {
                 let changes = collection.remove(&filter, reach)?;
-                let deleted = changes.len();
-                (changes, json!({ "deleted": deleted }))
+                let removed = changes.len();
+                Ok((changes, Answered::Removed(removed)))
             }
-            // It was carried out above.
-            Verb::Aggregate(_) => return Err(CloudFailure::system_error()),
-        };
-        around.keep(|journal, env| journal.documents(env, &name, &changes))?;
-        collection.apply(changes);
-        Ok(answer)
+        }
+    }
+
+    /// Makes changes that were planned, collection by collection.
+    pub(crate) fn apply(&mut self, all: impl IntoIterator<Item = (String, Vec<Change>)>) {
+        for (name, changes) in all {
+            if let Some(collection) = self.collections.get_mut(&name) {
+                collection.apply(changes);
+            }
+        }
+    }
+
+    /// A collection.
+    pub(crate) fn collection(&self, name: &str) -> Option<&Collection> {
+        self.collections.get(name)
     }
 
     /// Runs a pipeline, which may look into other collections too.
-    fn aggregate(&self, name: &str, stages: &[Document], around: &mut Around<'_>) -> Done {
-        let collection = self.collections.get(name).ok_or_else(CloudFailure::no_such_collection)?;
+    fn aggregate(
+        &self,
+        collection: &Collection,
+        stages: &[Document],
+        around: &mut Around<'_>,
+    ) -> Result<Vec<Document>, CloudFailure> {
         // A condition that comes first is answered by the collection, which has indexes.
         let first = stages.first().and_then(|stage| stage.get("$match")?.as_object());
         let (input, stages) = match first {
@@ -173,14 +236,38 @@ impl Environment {
             collection: &|name: &str| self.collections.get(name).map(Collection::all).unwrap_or_default(),
             seed: around.chance.next_u64(),
         };
-        let output = database::run(stages, input, &surroundings)?;
-        Ok(json!({ "data": texts(output, ejson::canonical) }))
+        Ok(database::run(stages, input, &surroundings)?)
+    }
+}
+
+impl Answered {
+    /// As the HTTP API tells it.
+    fn fields(self) -> Json {
+        match self {
+            Answered::Found { found, skip, limit } => {
+                let pager = json!({ "Offset": skip, "Limit": limit, "Total": found.total });
+                json!({ "pager": pager, "data": texts(found.documents, ejson::plain) })
+            }
+            Answered::Counted(count) => json!({ "count": count }),
+            Answered::Added(ids) => {
+                json!({ "id_list": ids.iter().map(ejson::plain).collect::<Vec<Json>>() })
+            }
+            Answered::Updated(done) => {
+                json!({ "matched": done.matched, "modified": done.modified, "id": "" })
+            }
+            Answered::Replaced(is_changed) => {
+                json!({ "matched": 1, "modified": u8::from(is_changed), "id": "" })
+            }
+            Answered::Created(id) => json!({ "matched": 0, "modified": 0, "id": ejson::plain(&id) }),
+            Answered::Removed(deleted) => json!({ "deleted": deleted }),
+            Answered::Output(documents) => json!({ "data": texts(documents, ejson::canonical) }),
+        }
     }
 }
 
 impl Around<'_> {
     /// Writes something down, if anything is.
-    fn keep(
+    pub(crate) fn keep(
         &mut self,
         write: impl FnOnce(&mut Journal, &str) -> rusqlite::Result<()>,
     ) -> Result<(), CloudFailure> {
@@ -190,19 +277,12 @@ impl Around<'_> {
     }
 }
 
-fn get(collection: &Collection, find: request::Find) -> Done {
-    let limit = find.limit.unwrap_or(DEFAULT_LIMIT).min(MOST);
-    let skip = find.skip;
-    let found = collection.find(&request::Find { limit: Some(limit), ..find }, limit)?;
-    let pager = json!({ "Offset": skip, "Limit": limit, "Total": found.total });
-    Ok(json!({ "pager": pager, "data": texts(found.documents, ejson::plain) }))
-}
-
 fn pager(offset: usize, limit: usize, total: usize) -> Json {
     json!({ "Offset": offset, "Limit": limit, "Total": total })
 }
 
-fn texts(documents: Vec<Document>, form: fn(&Value) -> Json) -> Vec<String> {
+/// Documents as texts, in one of the two forms.
+pub(super) fn texts(documents: Vec<Document>, form: fn(&Value) -> Json) -> Vec<String> {
     documents.into_iter().map(|document| form(&Value::Object(document)).to_string()).collect()
 }
 

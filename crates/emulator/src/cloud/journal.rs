@@ -90,14 +90,9 @@ impl Journal {
         all.commit()
     }
 
-    /// Writes changes of one collection down: all of them, or none.
-    pub(crate) fn documents(
-        &mut self,
-        env: &str,
-        collection: &str,
-        changes: &[Change],
-    ) -> rusqlite::Result<()> {
-        if changes.is_empty() {
+    /// Writes changes down, collection by collection: all of them, or none.
+    pub(crate) fn documents(&mut self, env: &str, changed: &[(String, Vec<Change>)]) -> rusqlite::Result<()> {
+        if changed.iter().all(|(_, changes)| changes.is_empty()) {
             return Ok(());
         }
         let all = self.connection.transaction()?;
@@ -105,7 +100,8 @@ impl Journal {
             let mut put = all.prepare_cached("INSERT OR REPLACE INTO documents VALUES (?1, ?2, ?3, ?4)")?;
             let mut remove = all
                 .prepare_cached("DELETE FROM documents WHERE env = ?1 AND collection = ?2 AND place = ?3")?;
-            for change in changes {
+            let changes = changed.iter().flat_map(|(name, changes)| changes.iter().map(move |it| (name, it)));
+            for (collection, change) in changes {
                 match change {
                     Change::Put(place, document) => {
                         let body = ejson::canonical(&Value::Object(document.clone())).to_string();

@@ -128,9 +128,7 @@ async fn answer(
         (Delivery::Whole(reply), None) => Ok(response(reply)),
         (Delivery::Whole(reply), Some(file)) => Ok(with_head(reply.status, reply.headers, file.boxed())),
         (Delivery::Cut(reply), None) => Ok(cut_response(reply)),
-        (Delivery::Cut(reply), Some(file)) => {
-            Ok(with_head(reply.status, reply.headers, file.half().boxed()))
-        }
+        (Delivery::Cut(reply), Some(file)) => Ok(with_head(reply.status, reply.headers, file.half().boxed())),
         (Delivery::Reset, _) => {
             reset.pull();
             Err(io::Error::from(io::ErrorKind::ConnectionReset))

@@ -67,7 +67,10 @@ fn list<'b>(body: &'b Json, name: &str) -> Result<&'b Vec<Json>, CloudFailure> {
     if (1..=MOST).contains(&list.len()) {
         return Ok(list);
     }
-    Err(CloudFailure::invalid(format!("invalid parameters, {name} has 1 to {MOST} files, not {}", list.len())))
+    Err(CloudFailure::invalid(format!(
+        "invalid parameters, {name} has 1 to {MOST} files, not {}",
+        list.len()
+    )))
 }
 
 /// The place that an id names; another environment's files are none of this one's business.

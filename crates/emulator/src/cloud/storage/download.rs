@@ -115,7 +115,8 @@ fn knows(list: &str, etag: &str) -> bool {
 
 /// Reads a `Range`. Several ranges, and what is no range, mean the whole file, as RFC 9110 allows.
 fn asked(range: &str, size: u64) -> Asked {
-    let Some((first, last)) = range.trim().strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+    let Some((first, last)) = range.trim().strip_prefix("bytes=").and_then(|range| range.split_once('-'))
+    else {
         return Asked::Whole;
     };
     let number = |text: &str| {

@@ -291,8 +291,13 @@ mod tests {
 
     #[test]
     fn only_forms_are_announced() {
-        for bad in ["", "text/plain", "multipart/form-data", "multipart/form-data; boundary=", "multipart/mixed; boundary=a"]
-        {
+        for bad in [
+            "",
+            "text/plain",
+            "multipart/form-data",
+            "multipart/form-data; boundary=",
+            "multipart/mixed; boundary=a",
+        ] {
             assert!(Form::announced(bad).is_err(), "{bad}");
         }
     }

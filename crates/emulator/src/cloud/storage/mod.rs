@@ -181,7 +181,8 @@ impl Storage {
             Method::PUT => self.take_bytes(&place, &request.headers, body, now).await,
             Method::GET | Method::HEAD => self.hand_out(&place, request, now).await,
             _ => {
-                let (status, text) = (http::StatusCode::METHOD_NOT_ALLOWED, "This method is not allowed here.");
+                let (status, text) =
+                    (http::StatusCode::METHOD_NOT_ALLOWED, "This method is not allowed here.");
                 Err(CosRefusal::new(status, "MethodNotAllowed", text).into())
             }
         }

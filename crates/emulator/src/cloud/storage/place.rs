@@ -11,8 +11,7 @@ const ACCOUNT: &str = "1250000000";
 /// The longest path, once it is encoded.
 const LONGEST: usize = 850;
 /// Everything but what RFC 3986 calls unreserved, and the slash.
-const ENCODED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// The place of one file, whether or not there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +127,15 @@ mod tests {
 
     #[test]
     fn what_is_no_id_names_nothing() {
-        for id in ["", "cloud://", "cloud://env", "cloud://env/a", "cloud://env.b/", "cloud://E.b/a", "http://e.b/a"] {
+        for id in [
+            "",
+            "cloud://",
+            "cloud://env",
+            "cloud://env/a",
+            "cloud://env.b/",
+            "cloud://E.b/a",
+            "http://e.b/a",
+        ] {
             assert_eq!(Place::of_id(id), None, "{id}");
         }
     }
@@ -141,7 +148,9 @@ mod tests {
 
     #[test]
     fn the_bucket_in_a_url_is_looked_at() {
-        for path in ["/_storage/0000-test-1250000000/a", "/_storage/7465-test/a", "/_storage/-/a", "/_storage/a"] {
+        for path in
+            ["/_storage/0000-test-1250000000/a", "/_storage/7465-test/a", "/_storage/-/a", "/_storage/a"]
+        {
             assert_eq!(Place::of_url(path), None, "{path}");
         }
     }

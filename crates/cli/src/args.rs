@@ -120,6 +120,21 @@ pub struct Emulate {
     /// Classic fetches a day
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     pub daily_quota: u32,
+    /// Where files of cloud storage are kept [default: until it stops]
+    #[arg(long, value_name = "DIR")]
+    pub cloud_dir: Option<PathBuf>,
+    /// What happens to an upload whose file stands before the other fields
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "refuse")]
+    pub file_part_first: FilePartFirst,
+}
+
+/// See `--file-part-first`.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum FilePartFirst {
+    /// Refused, as by the platform
+    Refuse,
+    /// Taken when the fields come after all
+    Accept,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -14,6 +14,7 @@ use crate::answer::{Answer, Verdict};
 use crate::apps::{AppIndex, Apps};
 use crate::baidu::Baidu;
 use crate::chance::Chance;
+use crate::cloud::Errand;
 use crate::desk::Desk;
 use crate::event::{Event, Happening};
 use crate::fault::{ActiveFault, Fault, FaultKind, Faults, Target};
@@ -144,6 +145,8 @@ impl Machine {
         let mut answer = match route.platform() {
             Platform::Baidu => self.baidu.answer(&mut desk),
             Platform::OAuth2 => self.oauth2.answer(&mut desk),
+            // What may be done there, its signatures say.
+            Platform::Storage => Answer::of_cloud(Errand::of_storage(&desk)),
             Platform::WeChat | Platform::Control => self.wechat.answer(&mut desk),
         };
         let errand = answer.errand.take();

@@ -38,6 +38,7 @@ pub(crate) enum Platform {
     WeChat,
     Baidu,
     OAuth2,
+    Storage,
     Control,
 }
 
@@ -75,6 +76,7 @@ impl Route {
         match self {
             Self::BaiduToken | Self::BaiduOcr | Self::UnknownBaidu => Platform::Baidu,
             Self::OAuth2Token | Self::OAuth2Resource | Self::UnknownOAuth2 => Platform::OAuth2,
+            Self::Cloud(CloudCall::File) => Platform::Storage,
             Self::Control => Platform::Control,
             _ => Platform::WeChat,
         }

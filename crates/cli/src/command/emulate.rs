@@ -1,8 +1,8 @@
 //! `tokenward emulate`
 
-use tokenward_emulator::{Emulator, Settings};
+use tokenward_emulator::{CloudSettings, Emulator, FilePartFirst, Settings};
 
-use crate::args::Emulate;
+use crate::args::{self, Emulate};
 use crate::failure::Failure;
 use crate::output;
 
@@ -19,12 +19,20 @@ pub async fn run(flags: Emulate, json: bool) -> Result<(), Failure> {
         force_interval: flags.force_interval,
         clock_skew: flags.clock_skew,
         daily_quota: flags.daily_quota,
+        cloud: CloudSettings {
+            folder: flags.cloud_dir,
+            file_part_first: match flags.file_part_first {
+                args::FilePartFirst::Refuse => FilePartFirst::Refuse,
+                args::FilePartFirst::Accept => FilePartFirst::Accept,
+            },
+            ..CloudSettings::default()
+        },
         ..Settings::default()
     };
     let emulator = Emulator::start(settings).await.map_err(|error| {
         Failure::failed(
             format!("cannot start the emulator: {error}"),
-            "Choose another --listen address or app.",
+            "Choose another --listen address, app or --cloud-dir.",
         )
     })?;
     if json {

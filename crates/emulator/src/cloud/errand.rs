@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::CloudCall;
+use crate::desk::Desk;
 use crate::moment::Moment;
 
 /// A call of the cloud API whose token was found alive.
@@ -19,4 +20,18 @@ pub struct Errand {
     pub(crate) body: Bytes,
     /// What the client calls this emulator: links that it shall follow begin so.
     pub(crate) host: Option<String>,
+}
+
+impl Errand {
+    /// A request to the object storage, which belongs to no app, and whose body is not here.
+    pub(crate) fn of_storage(desk: &Desk<'_>) -> Errand {
+        Errand {
+            call: CloudCall::File,
+            app_id: String::new(),
+            now: desk.now,
+            query: desk.request.query.clone(),
+            body: Bytes::new(),
+            host: None,
+        }
+    }
 }

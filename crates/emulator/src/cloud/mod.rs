@@ -17,6 +17,7 @@ mod lenient;
 mod request;
 mod script;
 mod settings;
+mod storage;
 mod value;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ pub use errand::Errand;
 pub(crate) use failure::CloudFailure;
 use journal::Journal;
 pub use settings::CloudSettings;
+pub use storage::FilePartFirst;
+pub(crate) use storage::{Storage, discard};
 
 use crate::chance::Chance;
 use crate::reply::Reply;
@@ -48,6 +51,7 @@ struct Shared {
     settings: CloudSettings,
     stored: Mutex<Stored>,
     chance: Mutex<Chance>,
+    storage: Storage,
 }
 
 /// The databases.
@@ -77,6 +81,7 @@ impl Cloud {
             settings: settings.clone(),
             stored: Mutex::new(stored),
             chance: Mutex::new(Chance::seeded(seed)),
+            storage: Storage::open(settings, seed)?,
         };
         Ok(Cloud { shared: Arc::new(shared) })
     }
@@ -113,6 +118,7 @@ impl Cloud {
             | CloudCall::CollectionDelete
             | CloudCall::CollectionGet
             | CloudCall::UpdateIndex => self.database(errand).await,
+            CloudCall::Upload | CloudCall::DownloadLinks | CloudCall::DeleteFiles => self.files(errand).await,
             _ => Err(CloudFailure::new(40066, "invalid url (this emulator has no such call)")),
         }
     }
@@ -135,6 +141,21 @@ impl Cloud {
         };
         // Much data takes long, and other connections must not wait for it.
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(CloudFailure::system_error()))
+    }
+
+    /// The files of all environments.
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.shared.storage
+    }
+
+    async fn files(&self, errand: Errand) -> Done {
+        let body = fields(&errand.body)?;
+        let env = self.existing(text(&body, "env")?)?;
+        match errand.call {
+            CloudCall::Upload => self.storage().upload(env, &body, &errand),
+            CloudCall::DownloadLinks => self.storage().download_links(env, &body, &errand).await,
+            _ => self.storage().delete_files(env, &body).await,
+        }
     }
 
     /// The name of an environment that exists.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::FilePartFirst;
+
 /// Settings of the emulated cloud. By default every environment that is named exists, nothing in it lasts, and no
 /// function answers.
 #[derive(Clone, Debug, Default)]
@@ -10,4 +12,6 @@ pub struct CloudSettings {
     pub folder: Option<PathBuf>,
     /// The environments that exist. Empty (the default): every one that is named.
     pub environments: Vec<String>,
+    /// What happens to an upload whose file stands before the fields that permit it.
+    pub file_part_first: FilePartFirst,
 }

@@ -84,7 +84,8 @@ impl Environment {
             call => {
                 let request = script::evaluate(text(body, "query")?, around.now)?;
                 check_verb(call, &request.verb)?;
-                let result = self.perform(request, around)?.fields();
+                let (_, answered) = self.perform(request, around)?;
+                let result = answered.fields();
                 let reads = matches!(call, CloudCall::Query | CloudCall::Aggregate);
                 if reads && result.to_string().len() > LARGEST_RESULT {
                     return Err(CloudFailure::new(-602_001, "the result has more than 1 MB"));
@@ -94,7 +95,8 @@ impl Environment {
         }
     }
 
-    fn add_collection(&mut self, name: &str, around: &mut Around<'_>) -> Done {
+    /// Makes a collection.
+    pub(crate) fn add_collection(&mut self, name: &str, around: &mut Around<'_>) -> Done {
         if self.collections.contains_key(name) {
             return Err(CloudFailure::new(-501_000, format!("Db or Table already exist: {name}")));
         }
@@ -149,13 +151,13 @@ impl Environment {
         &mut self,
         request: Request,
         around: &mut Around<'_>,
-    ) -> Result<Answered, CloudFailure> {
+    ) -> Result<(Vec<Change>, Answered), CloudFailure> {
         let name = request.collection.clone();
         let (changes, answered) = self.plan(request, around)?;
-        let all = [(name, changes)];
+        let all = [(name, changes.clone())];
         around.keep(|journal, env| journal.documents(env, &all))?;
         self.apply(all);
-        Ok(answered)
+        Ok((changes, answered))
     }
 
     /// What a request changes in its collection, and what it answers once that is done.

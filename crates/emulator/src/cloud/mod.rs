@@ -16,6 +16,7 @@ mod journal;
 mod lenient;
 mod request;
 mod script;
+mod sdk;
 mod settings;
 mod storage;
 mod value;
@@ -32,6 +33,7 @@ use environment::{Around, Environment, text};
 pub use errand::Errand;
 pub(crate) use failure::CloudFailure;
 use journal::Journal;
+use sdk::Transactions;
 pub use settings::CloudSettings;
 pub use storage::FilePartFirst;
 pub(crate) use storage::{Storage, discard};
@@ -55,9 +57,10 @@ struct Shared {
 }
 
 /// The databases.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Stored {
     environments: BTreeMap<String, Environment>,
+    transactions: Transactions,
     journal: Option<Journal>,
 }
 
@@ -73,9 +76,9 @@ impl Cloud {
         let stored = match &settings.folder {
             Some(folder) => {
                 let (journal, environments) = Journal::open(folder)?;
-                Stored { environments, journal: Some(journal) }
+                Stored { environments, transactions: Transactions::default(), journal: Some(journal) }
             }
-            None => Stored { environments: BTreeMap::new(), journal: None },
+            None => Stored::default(),
         };
         let shared = Shared {
             settings: settings.clone(),
@@ -89,6 +92,9 @@ impl Cloud {
     /// Carries out an errand, and answers as the platform does: HTTP 200 and an `errcode`.
     pub(crate) async fn reply(&self, errand: Errand) -> Reply {
         let date = errand.now.http_date();
+        if errand.call == CloudCall::Sdk {
+            return self.sdk(&errand).await.with(DATE, &date);
+        }
         let (code, text, fields) = match self.carry_out(errand).await {
             Ok(fields) => (0, "ok".to_owned(), fields),
             Err(CloudFailure { code, text }) => {
@@ -130,7 +136,7 @@ impl Cloud {
         let work = move || {
             let mut stored = lock(&cloud.shared.stored);
             let mut chance = lock(&cloud.shared.chance);
-            let Stored { environments, journal } = &mut *stored;
+            let Stored { environments, journal, .. } = &mut *stored;
             let mut around = Around {
                 env: &env,
                 now: errand.now.unix_millis(),

@@ -31,7 +31,7 @@ pub use errand::Errand;
 pub(crate) use failure::CloudFailure;
 pub use settings::CloudSettings;
 pub use storage::FilePartFirst;
-pub(crate) use storage::{Storage, discard};
+pub(crate) use storage::{Arrival, Storage};
 
 use crate::chance::Chance;
 use crate::reply::Reply;

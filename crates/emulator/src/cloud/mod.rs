@@ -36,7 +36,7 @@ use journal::Journal;
 use sdk::Transactions;
 pub use settings::CloudSettings;
 pub use storage::FilePartFirst;
-pub(crate) use storage::{Storage, discard};
+pub(crate) use storage::{Arrival, Storage};
 
 use crate::chance::Chance;
 use crate::reply::Reply;

@@ -1,5 +1,6 @@
 //! The actions, and the shapes of their answers.
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json, json};
 
 use super::{Acted, SdkFailure, Transactions, statement};
@@ -62,7 +63,7 @@ impl Cloud {
                         Err(code) => Err(code),
                     };
                     let (code, link) =
-                        link.map_or_else(|code| (code, String::new()), |link| ("SUCCESS", link));
+                        link.map_or_else(|code| (code, String::new()), |link| ("SUCCESS", plain(&link)));
                     links.push(json!({ "code": code, "fileID": id, "tempFileURL": link }));
                 }
                 Ok(data(json!({ "download_list": links })))
@@ -161,6 +162,12 @@ fn data(data: Json) -> Map<String, Json> {
 fn files<'b>(body: &'b Json, name: &str) -> Result<&'b Vec<Json>, SdkFailure> {
     let files = body.get(name).and_then(Json::as_array).filter(|files| files.len() <= MOST_FILES);
     files.ok_or_else(|| SdkFailure::invalid(format!("{name} is a list of {MOST_FILES} files at most")))
+}
+
+/// A link whose path is not encoded: the SDKs do that themselves when they follow it.
+fn plain(link: &str) -> String {
+    let (path, signature) = link.split_once('?').unwrap_or((link, ""));
+    format!("{}?{signature}", percent_decode_str(path).decode_utf8_lossy())
 }
 
 /// The place that an id names, in this environment.

@@ -120,6 +120,15 @@ pub struct Emulate {
     /// Classic fetches a day
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     pub daily_quota: u32,
+    /// A cloud environment that exists; may be repeated [default: every one that is named]
+    #[arg(long, value_name = "NAME")]
+    pub env: Vec<String>,
+    /// A cloud function: JSON, a local URL, run:COMMAND or a folder; may be repeated
+    #[arg(long, value_name = "[ENV/]NAME=WHAT")]
+    pub function: Vec<tokenward_emulator::Function>,
+    /// Environments and functions from a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub cloud: Option<PathBuf>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -11,14 +11,18 @@ mod ejson;
 mod environment;
 mod errand;
 mod failure;
+mod file;
+mod functions;
 mod lenient;
 mod request;
 mod script;
 mod settings;
+mod temporary_key;
 mod value;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::header::DATE;
@@ -28,9 +32,13 @@ pub(crate) use call::CloudCall;
 use environment::{Environment, text};
 pub use errand::Errand;
 pub(crate) use failure::CloudFailure;
+pub use functions::{Function, FunctionWork, ParseFunctionError, Trigger};
+pub(crate) use functions::{FunctionRun, Functions};
 pub use settings::CloudSettings;
+use temporary_key::TemporaryKeys;
 
 use crate::chance::Chance;
+use crate::control::Control;
 use crate::reply::Reply;
 use crate::wechat::json_reply;
 
@@ -45,6 +53,8 @@ struct Shared {
     settings: CloudSettings,
     environments: Mutex<BTreeMap<String, Environment>>,
     chance: Mutex<Chance>,
+    functions: Functions,
+    temporary_keys: Mutex<TemporaryKeys>,
 }
 
 /// What a call answers beside `errcode` and `errmsg`.
@@ -54,14 +64,26 @@ impl Cloud {
     /// The cloud as it was left in the settings' folder, or an empty one. Everything random comes from `seed`.
     ///
     /// # Errors
-    /// What is kept in the folder cannot be read.
+    /// What is kept in the folder cannot be read, or a function cannot be run as it is described.
     pub(crate) fn start(settings: &CloudSettings, seed: u64) -> io::Result<Cloud> {
         let shared = Shared {
             settings: settings.clone(),
             environments: Mutex::default(),
             chance: Mutex::new(Chance::seeded(seed)),
+            functions: Functions::open(settings)?,
+            temporary_keys: Mutex::default(),
         };
         Ok(Cloud { shared: Arc::new(shared) })
+    }
+
+    /// Says where this cloud is: functions call back there, and keep to that clock.
+    pub(crate) fn settle(&self, control: &Control, address: SocketAddr, app_id: String) {
+        self.shared.functions.settle(&self.shared.settings, control, address, app_id);
+    }
+
+    /// The functions of all environments.
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.shared.functions
     }
 
     /// Carries out an errand, and answers as the platform does: HTTP 200 and an `errcode`.
@@ -95,6 +117,11 @@ impl Cloud {
             | CloudCall::CollectionAdd
             | CloudCall::CollectionDelete
             | CloudCall::CollectionGet => self.database(errand).await,
+            CloudCall::Invoke => self.invoke(errand).await,
+            CloudCall::DelayedTask => self.invoke_later(errand),
+            CloudCall::CloudKey => {
+                lock(&self.shared.temporary_keys).make(&errand, &mut lock(&self.shared.chance))
+            }
             _ => Err(CloudFailure::new(40066, "invalid url (this emulator has no such call)")),
         }
     }

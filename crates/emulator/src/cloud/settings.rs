@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::Function;
+
 /// Settings of the emulated cloud. By default every environment that is named exists, nothing in it lasts, and no
 /// function answers.
 #[derive(Clone, Debug, Default)]
@@ -10,4 +12,6 @@ pub struct CloudSettings {
     pub folder: Option<PathBuf>,
     /// The environments that exist. Empty (the default): every one that is named.
     pub environments: Vec<String>,
+    /// The functions that exist.
+    pub functions: Vec<Function>,
 }

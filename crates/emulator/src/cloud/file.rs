@@ -91,3 +91,60 @@ impl DescribedFunction {
         Ok(function)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn read(text: &str) -> io::Result<CloudSettings> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cloud.toml");
+        std::fs::write(&path, text).unwrap();
+        CloudSettings::from_file(&path)
+    }
+
+    #[test]
+    fn a_file_says_what_flags_say_and_more() {
+        let settings = read(
+            r#"
+            environments = ["test"]
+            [[function]]
+            name = "hello"
+            answer = { ok = true }
+            timeout = "3s"
+            triggers = [{ name = "daily", config = "0 0 2 * * * *" }]
+            [[function]]
+            name = "login"
+            env = "test"
+            folder = "functions/login"
+            variables = { KEY = "value" }
+            "#,
+        )
+        .unwrap();
+        assert_eq!(settings.environments, ["test"]);
+        let [hello, login] = &settings.functions[..] else { panic!("two functions") };
+        assert_eq!(hello.work, FunctionWork::Answer("{\"ok\":true}".to_owned()));
+        assert_eq!((hello.time_limit, hello.triggers.len()), (Duration::from_secs(3), 1));
+        assert!(
+            matches!(&login.work, FunctionWork::Folder(path) if path.is_absolute() && path.ends_with(Path::new("functions/login")))
+        );
+        assert_eq!((login.env.as_deref(), login.variables["KEY"].as_str()), (Some("test"), "value"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_said() {
+        let error = |text: &str| read(text).unwrap_err().to_string();
+        assert!(
+            error("[[function]]\nname = 'f'")
+                .ends_with("the function f: give it one of \"answer\", \"url\", \"run\" and \"folder\"")
+        );
+        assert!(error("[[function]]\nname = 'f'\nurl = 'a'\nrun = 'b'").contains("give it one of"));
+        assert!(
+            error("[[function]]\nname = 'f'\nrun = 'b'\ntimeout = '2m'")
+                .contains("the platform allows 60s at most")
+        );
+        assert!(error("colour = 1").contains("unknown field `colour`"));
+    }
+}

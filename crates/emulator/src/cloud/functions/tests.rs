@@ -1,6 +1,5 @@
 //! Functions as clients of the cloud API see them, and as the emulator's clock runs them.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -147,6 +146,21 @@ async fn a_time_limit_ends_a_command_and_its_children() {
     assert_eq!(answer["errcode"], -504_002);
     assert!(answer["errmsg"].as_str().unwrap().contains("timed out after 1s"));
     assert_eq!(written.await.unwrap(), b"begun\n");
+}
+
+#[tokio::test]
+async fn the_seventeenth_at_once_waits_and_is_refused_when_its_time_is_up() {
+    let mut settings = with(&["busy=run:sleep 1000", "late=json:1"]);
+    settings.functions[1].time_limit = Duration::from_millis(50);
+    let cloud = Cloud::start(&settings, 1).unwrap();
+    for _ in 0..16 {
+        let cloud = cloud.clone();
+        tokio::spawn(async move { cloud.reply(errand(CloudCall::Invoke, "env=test&name=busy", "{}")).await });
+    }
+    // They go first.
+    tokio::task::yield_now().await;
+    let late = cloud.reply(errand(CloudCall::Invoke, "env=test&name=late", "{}")).await.json().unwrap();
+    assert_eq!(late["errcode"], -501_004);
 }
 
 /// Answers one request with a status and body, and returns what it was.
@@ -438,56 +452,4 @@ async fn a_caller_that_goes_away_does_not_end_a_function_but_stopping_does() {
     assert!(!written.is_finished());
     emulator.stop().await;
     assert_eq!(written.await.unwrap(), b"");
-}
-
-// The file
-
-fn read(text: &str) -> std::io::Result<CloudSettings> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("cloud.toml");
-    std::fs::write(&path, text).unwrap();
-    CloudSettings::from_file(&path)
-}
-
-#[test]
-fn a_file_says_what_flags_say_and_more() {
-    let settings = read(
-        r#"
-        environments = ["test"]
-        [[function]]
-        name = "hello"
-        answer = { ok = true }
-        timeout = "3s"
-        triggers = [{ name = "daily", config = "0 0 2 * * * *" }]
-        [[function]]
-        name = "login"
-        env = "test"
-        folder = "functions/login"
-        variables = { KEY = "value" }
-        "#,
-    )
-    .unwrap();
-    assert_eq!(settings.environments, ["test"]);
-    let [hello, login] = &settings.functions[..] else { panic!("two functions") };
-    assert_eq!(hello.work, FunctionWork::Answer("{\"ok\":true}".to_owned()));
-    assert_eq!((hello.time_limit, hello.triggers.len()), (Duration::from_secs(3), 1));
-    assert!(
-        matches!(&login.work, FunctionWork::Folder(path) if path.is_absolute() && path.ends_with(Path::new("functions/login")))
-    );
-    assert_eq!((login.env.as_deref(), login.variables["KEY"].as_str()), (Some("test"), "value"));
-}
-
-#[test]
-fn what_is_wrong_with_a_file_is_said() {
-    let error = |text: &str| read(text).unwrap_err().to_string();
-    assert!(
-        error("[[function]]\nname = 'f'")
-            .ends_with("the function f: give it one of \"answer\", \"url\", \"run\" and \"folder\"")
-    );
-    assert!(error("[[function]]\nname = 'f'\nurl = 'a'\nrun = 'b'").contains("give it one of"));
-    assert!(
-        error("[[function]]\nname = 'f'\nrun = 'b'\ntimeout = '2m'")
-            .contains("the platform allows 60s at most")
-    );
-    assert!(error("colour = 1").contains("unknown field `colour`"));
 }

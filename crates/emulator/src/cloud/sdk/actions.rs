@@ -7,6 +7,7 @@ use super::{Acted, SdkFailure, Transactions, statement};
 use crate::cloud::collection::Change;
 use crate::cloud::environment::{Answered, Around, Environment, texts};
 use crate::cloud::errand::Errand;
+use crate::cloud::functions::Source;
 use crate::cloud::storage::{Place, Ticket};
 use crate::cloud::value::{Document, Value};
 use crate::cloud::{Cloud, CloudFailure, Stored, ejson, lock};
@@ -31,6 +32,17 @@ impl Cloud {
         };
         let failed = |_| Err(CloudFailure::system_error().into());
         tokio::task::spawn_blocking(work).await.unwrap_or_else(failed)
+    }
+
+    /// A function calls another one. An event that is no object is none that a function could be given.
+    pub(super) async fn act_on_function(&self, env: &str, body: &Json) -> Acted {
+        let name = statement::text(body, "function_name")?;
+        let event = match body.get("request_data").and_then(Json::as_str).unwrap_or_default() {
+            "" => "{}",
+            event => event,
+        };
+        let result = self.functions().invoke(env, name, event, Source::Function).await?;
+        Ok(data(json!({ "response_data": result })))
     }
 
     pub(super) async fn act_on_files(&self, env: &str, verb: &str, body: &Json, errand: &Errand) -> Acted {

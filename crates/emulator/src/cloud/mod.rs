@@ -16,12 +16,14 @@ mod functions;
 mod index;
 mod journal;
 mod lenient;
+mod records;
 mod request;
 mod script;
 mod sdk;
 mod settings;
 mod storage;
 mod temporary_key;
+mod transfer;
 mod value;
 
 use std::collections::BTreeMap;
@@ -44,9 +46,11 @@ pub use settings::CloudSettings;
 pub use storage::FilePartFirst;
 pub(crate) use storage::{Arrival, Storage};
 use temporary_key::TemporaryKeys;
+use transfer::Jobs;
 
 use crate::chance::Chance;
 use crate::control::Control;
+use crate::moment::Moment;
 use crate::reply::Reply;
 use crate::wechat::json_reply;
 
@@ -64,6 +68,7 @@ struct Shared {
     storage: Storage,
     functions: Functions,
     temporary_keys: Mutex<TemporaryKeys>,
+    jobs: Mutex<Jobs>,
 }
 
 /// The databases.
@@ -97,6 +102,7 @@ impl Cloud {
             storage: Storage::open(settings, seed)?,
             functions: Functions::open(settings)?,
             temporary_keys: Mutex::default(),
+            jobs: Mutex::default(),
         };
         Ok(Cloud { shared: Arc::new(shared) })
     }
@@ -148,6 +154,9 @@ impl Cloud {
             | CloudCall::UpdateIndex => self.database(errand).await,
             CloudCall::Upload | CloudCall::DownloadLinks | CloudCall::DeleteFiles => self.files(errand).await,
             CloudCall::Invoke => self.invoke(errand).await,
+            CloudCall::Import => self.import(errand).await,
+            CloudCall::Export => self.export(errand).await,
+            CloudCall::JobInfo => self.job(errand).await,
             CloudCall::DelayedTask => self.invoke_later(errand),
             CloudCall::CloudKey => {
                 lock(&self.shared.temporary_keys).make(&errand, &mut lock(&self.shared.chance))
@@ -161,19 +170,27 @@ impl Cloud {
         let env = self.existing(text(&body, "env")?)?.to_owned();
         let cloud = self.clone();
         let work = move || {
-            let mut stored = lock(&cloud.shared.stored);
-            let mut chance = lock(&cloud.shared.chance);
-            let Stored { environments, journal, .. } = &mut *stored;
-            let mut around = Around {
-                env: &env,
-                now: errand.now.unix_millis(),
-                chance: &mut chance,
-                journal: journal.as_mut(),
-            };
-            environments.entry(env.clone()).or_default().carry_out(errand.call, &body, &mut around)
+            cloud.with_environment(&env, errand.now, |environment, around| {
+                environment.carry_out(errand.call, &body, around)
+            })
         };
         // Much data takes long, and other connections must not wait for it.
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(CloudFailure::system_error()))
+    }
+
+    /// Lets `work` at an environment. It may take long, and holds others up.
+    fn with_environment<T>(
+        &self,
+        env: &str,
+        now: Moment,
+        work: impl FnOnce(&mut Environment, &mut Around<'_>) -> T,
+    ) -> T {
+        let mut stored = lock(&self.shared.stored);
+        let mut chance = lock(&self.shared.chance);
+        let Stored { environments, journal, .. } = &mut *stored;
+        let mut around =
+            Around { env, now: now.unix_millis(), chance: &mut chance, journal: journal.as_mut() };
+        work(environments.entry(env.to_owned()).or_default(), &mut around)
     }
 
     /// The files of all environments.
@@ -204,6 +221,12 @@ impl Cloud {
 /// A body as the object that it has to be, read as leniently as the platform does.
 fn fields(body: &[u8]) -> Result<Json, CloudFailure> {
     lenient::parse(body).filter(Json::is_object).ok_or_else(CloudFailure::data_format)
+}
+
+impl Stored {
+    fn has_collection(&self, env: &str, name: &str) -> bool {
+        self.environments.get(env).is_some_and(|environment| environment.collection(name).is_some())
+    }
 }
 
 /// `[a-z0-9_-]{1,40}`

@@ -1,4 +1,5 @@
 //! How fast the database is, beside SQLite in the same process. Run by `make bench`; it prints, and promises nothing.
+#![allow(clippy::disallowed_methods, reason = "what takes how long is the question")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

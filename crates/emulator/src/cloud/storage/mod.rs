@@ -125,7 +125,6 @@ impl Storage {
     }
 
     /// A whole file that is not large; `None` when there is none.
-    #[allow(dead_code, reason = "import reads its file so")]
     pub(crate) async fn read(&self, place: &Place) -> Result<Option<Bytes>, CloudFailure> {
         let place = place.clone();
         let read = move |shelf: &Shelf| {
@@ -141,7 +140,6 @@ impl Storage {
     }
 
     /// Writes a whole file, in the place of the one that may be there.
-    #[allow(dead_code, reason = "export writes its file so")]
     pub(crate) async fn write(&self, place: &Place, bytes: &[u8], now: Moment) -> Result<(), CloudFailure> {
         let write = async {
             let mut intake = Intake::begin(self, place).await?;

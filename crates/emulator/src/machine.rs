@@ -14,7 +14,7 @@ use crate::answer::{Answer, Verdict};
 use crate::apps::{AppIndex, Apps};
 use crate::baidu::Baidu;
 use crate::chance::Chance;
-use crate::cloud::Errand;
+use crate::cloud::{CloudCall, Errand};
 use crate::desk::Desk;
 use crate::event::{Event, Happening};
 use crate::fault::{ActiveFault, Fault, FaultKind, Faults, Target};
@@ -146,7 +146,8 @@ impl Machine {
             Platform::Baidu => self.baidu.answer(&mut desk),
             Platform::OAuth2 => self.oauth2.answer(&mut desk),
             // What may be done there, its signatures say.
-            Platform::Storage => Answer::of_cloud(Errand::of_storage(&desk)),
+            Platform::Storage => Answer::of_cloud(Errand::of_nobody(&desk, CloudCall::File)),
+            Platform::Sdk => Answer::of_cloud(Errand::of_nobody(&desk, CloudCall::Sdk)),
             Platform::WeChat | Platform::Control => self.wechat.answer(&mut desk),
         };
         let errand = answer.errand.take();

@@ -39,6 +39,7 @@ pub(crate) enum Platform {
     Baidu,
     OAuth2,
     Storage,
+    Sdk,
     Control,
 }
 
@@ -77,6 +78,7 @@ impl Route {
             Self::BaiduToken | Self::BaiduOcr | Self::UnknownBaidu => Platform::Baidu,
             Self::OAuth2Token | Self::OAuth2Resource | Self::UnknownOAuth2 => Platform::OAuth2,
             Self::Cloud(CloudCall::File) => Platform::Storage,
+            Self::Cloud(CloudCall::Sdk) => Platform::Sdk,
             Self::Control => Platform::Control,
             _ => Platform::WeChat,
         }

@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::cloud::{Cloud, Storage, discard};
+use crate::cloud::{Arrival, Cloud, Storage};
 use crate::control::Control;
 use crate::cut_body::CutBody;
 use crate::outcome::{Delivery, Outcome};
@@ -110,13 +110,14 @@ async fn answer(
     let Outcome { delay, delivery, errand } = control.with(|machine, wall| machine.handle(wall, &request));
     let (delivery, file) = match errand {
         Some(errand) if is_file => {
-            let handed = cloud.storage().answer(&request, incoming, errand.now).await?;
+            let body = Arrival::of(&request.headers, incoming);
+            let handed = cloud.storage().answer(&request, body, errand.now).await?;
             (delivery.of(handed.reply), handed.file)
         }
         Some(errand) => (delivery.of(cloud.reply(errand).await), None),
         None => {
             // A client that is still sending would not read its answer.
-            discard(&mut incoming).await?;
+            Arrival::of(&request.headers, incoming).discard().await?;
             (delivery, None)
         }
     };

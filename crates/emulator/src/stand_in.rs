@@ -61,6 +61,11 @@ fn busy(desk: &mut Desk<'_>) -> Answer {
             let xml = "<Error><Code>ServiceUnavailable</Code><Message>Please reduce your request rate.</Message></Error>";
             Answer::refused(Reply::raw(StatusCode::SERVICE_UNAVAILABLE, "application/xml", xml))
         }
+        Platform::Sdk => {
+            let body =
+                json!({ "code": "SYS_ERR", "message": "system error", "requestId": desk.chance.hex(32) });
+            Answer::refused(Reply::of_json(StatusCode::OK, &body))
+        }
         _ => Refusal::SYSTEM_ERROR.answer(desk),
     }
 }

@@ -45,13 +45,15 @@ pub(crate) enum CloudCall {
     CloudKey,
     /// A file itself, at the object storage.
     File,
+    /// An action of one of the cloud's own SDKs.
+    Sdk,
     /// Something else of the cloud API.
     Other,
 }
 
 impl CloudCall {
     /// All calls with their paths.
-    const PATHS: [(&'static str, CloudCall); 20] = [
+    const PATHS: [(&'static str, CloudCall); 21] = [
         ("/tcb/databasequery", CloudCall::Query),
         ("/tcb/databaseadd", CloudCall::Add),
         ("/tcb/databaseupdate", CloudCall::Update),
@@ -72,6 +74,7 @@ impl CloudCall {
         ("/tcb/adddelayedfunctiontask", CloudCall::DelayedTask),
         ("/tcb/getqcloudtoken", CloudCall::CloudKey),
         ("/_storage", CloudCall::File),
+        ("/admin", CloudCall::Sdk),
     ];
 
     /// The call behind a path of the cloud API.

@@ -23,15 +23,16 @@ pub struct Errand {
 }
 
 impl Errand {
-    /// A request to the object storage, which belongs to no app, and whose body is not here.
-    pub(crate) fn of_storage(desk: &Desk<'_>) -> Errand {
+    /// A request that carries no token, and belongs to no app: one to the object storage, whose body is not here, or one
+    /// of an SDK.
+    pub(crate) fn of_nobody(desk: &Desk<'_>, call: CloudCall) -> Errand {
         Errand {
-            call: CloudCall::File,
+            call,
             app_id: String::new(),
             now: desk.now,
             query: desk.request.query.clone(),
-            body: Bytes::new(),
-            host: None,
+            body: desk.request.body.clone(),
+            host: desk.request.header("host").map(str::to_owned),
         }
     }
 }

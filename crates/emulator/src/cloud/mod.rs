@@ -11,9 +11,12 @@ mod ejson;
 mod environment;
 mod errand;
 mod failure;
+mod index;
+mod journal;
 mod lenient;
 mod request;
 mod script;
+mod sdk;
 mod settings;
 mod storage;
 mod value;
@@ -26,12 +29,14 @@ use http::header::DATE;
 use serde_json::{Value as Json, json};
 
 pub(crate) use call::CloudCall;
-use environment::{Environment, text};
+use environment::{Around, Environment, text};
 pub use errand::Errand;
 pub(crate) use failure::CloudFailure;
+use journal::Journal;
+use sdk::Transactions;
 pub use settings::CloudSettings;
 pub use storage::FilePartFirst;
-pub(crate) use storage::{Storage, discard};
+pub(crate) use storage::{Arrival, Storage};
 
 use crate::chance::Chance;
 use crate::reply::Reply;
@@ -46,9 +51,17 @@ pub(crate) struct Cloud {
 #[derive(Debug)]
 struct Shared {
     settings: CloudSettings,
-    environments: Mutex<BTreeMap<String, Environment>>,
+    stored: Mutex<Stored>,
     chance: Mutex<Chance>,
     storage: Storage,
+}
+
+/// The databases.
+#[derive(Debug, Default)]
+struct Stored {
+    environments: BTreeMap<String, Environment>,
+    transactions: Transactions,
+    journal: Option<Journal>,
 }
 
 /// What a call answers beside `errcode` and `errmsg`.
@@ -60,9 +73,16 @@ impl Cloud {
     /// # Errors
     /// What is kept in the folder cannot be read.
     pub(crate) fn start(settings: &CloudSettings, seed: u64) -> io::Result<Cloud> {
+        let stored = match &settings.folder {
+            Some(folder) => {
+                let (journal, environments) = Journal::open(folder)?;
+                Stored { environments, transactions: Transactions::default(), journal: Some(journal) }
+            }
+            None => Stored::default(),
+        };
         let shared = Shared {
             settings: settings.clone(),
-            environments: Mutex::default(),
+            stored: Mutex::new(stored),
             chance: Mutex::new(Chance::seeded(seed)),
             storage: Storage::open(settings, seed)?,
         };
@@ -72,6 +92,9 @@ impl Cloud {
     /// Carries out an errand, and answers as the platform does: HTTP 200 and an `errcode`.
     pub(crate) async fn reply(&self, errand: Errand) -> Reply {
         let date = errand.now.http_date();
+        if errand.call == CloudCall::Sdk {
+            return self.sdk(&errand).await.with(DATE, &date);
+        }
         let (code, text, fields) = match self.carry_out(errand).await {
             Ok(fields) => (0, "ok".to_owned(), fields),
             Err(CloudFailure { code, text }) => {
@@ -99,7 +122,8 @@ impl Cloud {
             | CloudCall::Aggregate
             | CloudCall::CollectionAdd
             | CloudCall::CollectionDelete
-            | CloudCall::CollectionGet => self.database(errand).await,
+            | CloudCall::CollectionGet
+            | CloudCall::UpdateIndex => self.database(errand).await,
             CloudCall::Upload | CloudCall::DownloadLinks | CloudCall::DeleteFiles => self.files(errand).await,
             _ => Err(CloudFailure::new(40066, "invalid url (this emulator has no such call)")),
         }
@@ -110,10 +134,16 @@ impl Cloud {
         let env = self.existing(text(&body, "env")?)?.to_owned();
         let cloud = self.clone();
         let work = move || {
-            let mut environments = lock(&cloud.shared.environments);
+            let mut stored = lock(&cloud.shared.stored);
             let mut chance = lock(&cloud.shared.chance);
-            let environment = environments.entry(env).or_default();
-            environment.carry_out(errand.call, &body, errand.now.unix_millis(), &mut chance)
+            let Stored { environments, journal, .. } = &mut *stored;
+            let mut around = Around {
+                env: &env,
+                now: errand.now.unix_millis(),
+                chance: &mut chance,
+                journal: journal.as_mut(),
+            };
+            environments.entry(env.clone()).or_default().carry_out(errand.call, &body, &mut around)
         };
         // Much data takes long, and other connections must not wait for it.
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(CloudFailure::system_error()))
@@ -160,5 +190,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(test)]
+mod speed;
 #[cfg(test)]
 mod tests;

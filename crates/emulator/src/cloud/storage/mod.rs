@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: rights of users (the API has an administrator's), caches in front, versions, parts, copies.
 
+mod arrival;
 mod calls;
 mod content_type;
 mod download;
@@ -23,15 +24,14 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use http::Method;
-use http::header::{DATE, EXPECT};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http::header::DATE;
 
 use super::{CloudFailure, CloudSettings, lock};
 use crate::chance::Chance;
 use crate::moment::Moment;
 use crate::reply::Reply;
 use crate::request::Request;
+pub(crate) use arrival::Arrival;
 use file_body::FileBody;
 use intake::Intake;
 pub(crate) use place::Place;
@@ -152,17 +152,13 @@ impl Storage {
     }
 
     /// Answers a request to the object storage. An error is the client's end of the connection.
-    pub(crate) async fn answer(&self, request: &Request, body: Incoming, now: Moment) -> io::Result<Handed> {
+    pub(crate) async fn answer(&self, request: &Request, body: Arrival, now: Moment) -> io::Result<Handed> {
         let mut body = body;
         let handed = match self.serve(request, &mut body, now).await {
             Ok(handed) => handed,
             Err(Trouble::Broken(error)) => return Err(error),
             Err(Trouble::Refused(refusal)) => {
-                // Who waits to be asked for the body is told at once; who has begun to send it does not listen before
-                // it is sent.
-                if !request.headers.contains_key(EXPECT) {
-                    discard(&mut body).await?;
-                }
+                body.discard().await?;
                 let id = lock(&self.chance).hex(32);
                 let mut reply = refusal.reply(&request.path, &id);
                 if request.method == Method::HEAD {
@@ -174,7 +170,7 @@ impl Storage {
         Ok(Handed { reply: handed.reply.with(DATE, &now.http_date()), ..handed })
     }
 
-    async fn serve(&self, request: &Request, body: &mut Incoming, now: Moment) -> Result<Handed, Trouble> {
+    async fn serve(&self, request: &Request, body: &mut Arrival, now: Moment) -> Result<Handed, Trouble> {
         let place = Place::of_url(&request.path).ok_or_else(CosRefusal::no_such_key)?;
         match request.method {
             Method::POST => self.take_form(&place, &request.headers, body, now).await,
@@ -196,19 +192,6 @@ impl Storage {
         let shelf = self.shelf.clone();
         tokio::task::spawn_blocking(move || work(&shelf)).await.unwrap_or_else(|error| Err(error.into()))
     }
-}
-
-/// Reads what is left of a body, as much as a body may have, so that the client gets to read its answer.
-pub(crate) async fn discard(body: &mut Incoming) -> io::Result<()> {
-    let mut left = LARGEST + OVERHEAD;
-    while let Some(frame) = body.frame().await {
-        let length = frame.map_err(io::Error::other)?.data_ref().map_or(0, Bytes::len);
-        left = left.saturating_sub(length as u64);
-        if left == 0 {
-            break;
-        }
-    }
-    Ok(())
 }
 
 fn storage_failed() -> CloudFailure {

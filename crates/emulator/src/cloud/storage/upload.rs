@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, StatusCode};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
+use super::arrival::Arrival;
 use super::form::{Form, FormError, Head, Item};
 use super::intake::Intake;
 use super::place::Place;
@@ -68,7 +67,7 @@ impl Storage {
         &self,
         place: &Place,
         headers: &HeaderMap,
-        body: &mut Incoming,
+        body: &mut Arrival,
         now: Moment,
     ) -> Result<Handed, Trouble> {
         check_length(headers)?;
@@ -77,7 +76,7 @@ impl Storage {
         let mut reception = Reception { storage: self, place, now, fields, intake: None, content_type: None };
         let mut is_ended = false;
         let mut left = LARGEST + OVERHEAD;
-        while let Some(bytes) = next_bytes(body).await? {
+        while let Some(bytes) = body.next().await.map_err(Trouble::Broken)? {
             left = left.checked_sub(bytes.len() as u64).ok_or_else(|| CosRefusal::too_large(LARGEST))?;
             form.feed(&bytes);
             while let Some(item) = form.next()? {
@@ -96,7 +95,7 @@ impl Storage {
         &self,
         place: &Place,
         headers: &HeaderMap,
-        body: &mut Incoming,
+        body: &mut Arrival,
         now: Moment,
     ) -> Result<Handed, Trouble> {
         check_length(headers)?;
@@ -116,7 +115,7 @@ impl Storage {
             return Err(CosRefusal::denied("The header key is not the path that was signed.").into());
         }
         let mut intake = Intake::begin(self, place).await?;
-        while let Some(bytes) = next_bytes(body).await? {
+        while let Some(bytes) = body.next().await.map_err(Trouble::Broken)? {
             intake.take(&bytes).await?;
         }
         let etag = intake.keep(header(headers, CONTENT_TYPE.as_str()).map(str::to_owned), now).await?;
@@ -208,15 +207,6 @@ impl Fields {
 
     fn text(&self, name: &str) -> Option<String> {
         self.values.get(name).map(|value| String::from_utf8_lossy(value).into_owned())
-    }
-}
-
-/// The next bytes of a body; `None` at its end.
-async fn next_bytes(body: &mut Incoming) -> Result<Option<Bytes>, Trouble> {
-    match body.frame().await {
-        None => Ok(None),
-        Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
-        Some(Err(error)) => Err(Trouble::Broken(std::io::Error::other(error))),
     }
 }
 

@@ -196,6 +196,18 @@ async fn what_says_that_it_is_too_large_is_not_read() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_read_by_a_client_that_was_asked_for_the_body_and_sends_it() {
+    let kit = Kit::new().await;
+    let ticket = kit.ticket("a").await;
+    // Refused at the beginning of the file, which goes on for longer than a connection holds by itself.
+    let form = [part("file", "", &vec![b'x'; 16 << 20]), b"--XX--".to_vec()].concat();
+    let headers = "Expect: 100-continue\r\nContent-Type: multipart/form-data; boundary=XX\r\n";
+    let answer = kit.request("POST", &ticket.target, headers, &form).await;
+    assert!(answer.head.starts_with("HTTP/1.1 100"), "{answer:?}");
+    assert!(String::from_utf8_lossy(&answer.body).starts_with("HTTP/1.1 400"));
+}
+
+#[tokio::test]
 async fn other_methods_are_not_allowed() {
     let kit = Kit::new().await;
     let ticket = kit.ticket("a").await;

@@ -5,7 +5,7 @@ mod lab;
 
 use lab::{Answer, KEY, Lab, Server, classic, documented};
 use reqwest::{Method, RequestBuilder};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokenward_emulator::{Fault, FaultKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -249,4 +249,119 @@ async fn the_storage_gets_no_token_and_redirects_nobody() {
         assert!(!request.contains("the-token-0123") && !request.contains(KEY), "{request}");
     }
     assert!(!heard.iter().any(|request| request.contains("/elsewhere")), "{heard:?}");
+}
+
+/// Runs `tokenward cloud … storage`, and returns what it prints, a document each line.
+fn storage(server: &Server, arguments: &[&str]) -> Vec<Value> {
+    let whose = ["cloud", "--credential", "shop", "--env", "test", "storage"];
+    let output = tokio::task::block_in_place(|| server.command(&[&whose, arguments].concat()));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A folder `pictures` with three files, and its path.
+fn pictures(lab: &Lab) -> String {
+    let folder = lab.folder.path().join("pictures");
+    std::fs::create_dir_all(folder.join("small")).unwrap();
+    for (name, contents) in [("a.png", "1"), ("b.png", "22"), ("small/c.png", "333")] {
+        std::fs::write(folder.join(name), contents).unwrap();
+    }
+    folder.to_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_the_shell() {
+    let (lab, server) = set().await;
+    let folder = pictures(&lab);
+    let stored = storage(&server, &["put", &folder, "--prefix", "shop"]);
+    let paths: Vec<_> = stored.iter().map(|row| row["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["shop/pictures/a.png", "shop/pictures/b.png", "shop/pictures/small/c.png"]);
+    let single = storage(&server, &["put", &format!("{folder}/a.png"), "--as", "one.png"]);
+    let id = single[0]["file_id"].as_str().unwrap();
+    let links = storage(&server, &["links", id, "shop/pictures/small/c.png"]);
+    let linked = reqwest::get(links[1]["url"].as_str().unwrap()).await.unwrap();
+    assert_eq!(linked.text().await.unwrap(), "333");
+    let down = lab.folder.path().join("down/here");
+    let dir = down.to_str().unwrap();
+    storage(&server, &["get", "shop/pictures/b.png", "shop/pictures/small/c.png", "--dir", dir]);
+    assert_eq!(std::fs::read_to_string(down.join("b.png")).unwrap(), "22");
+    assert_eq!(std::fs::read_to_string(down.join("c.png")).unwrap(), "333");
+    assert_eq!(std::fs::read_dir(&down).unwrap().count(), 2, "nothing half is left");
+    let whole = ["cloud", "--credential", "shop", "--env", "test", "storage", "get", id, "--out", "-"];
+    assert_eq!(tokio::task::block_in_place(|| server.command(&whole)).stdout, b"1");
+    let removed = storage(&server, &["rm", "shop/pictures/a.png", id]);
+    assert_eq!(removed[1], json!({"file_id": id, "removed": true}));
+    assert_eq!(server.send(file(&server, Method::GET, "one.png")).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_from_the_shell_does_not_stop_the_rest() {
+    let (lab, server) = set().await;
+    put(&server, "a.txt", "1").await;
+    let dir = lab.folder.path().join("down");
+    let whose = ["cloud", "--credential", "shop", "--env", "test", "storage"];
+    let get = ["get", "missing.txt", "a.txt", "--dir", dir.to_str().unwrap()];
+    let output = tokio::task::block_in_place(|| server.command(&[&whose[..], &get].concat()));
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("missing.txt") && said.contains("1 of 2 files failed"), "{said}");
+    assert_eq!(std::fs::read_to_string(dir.join("a.txt")).unwrap(), "1");
+    assert!(!dir.join("missing.txt").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_files_in_batches_of_fifty() {
+    let (lab, server) = set().await;
+    let folder = lab.folder.path().join("many");
+    std::fs::create_dir(&folder).unwrap();
+    (0..101).for_each(|n| std::fs::write(folder.join(n.to_string()), "x").unwrap());
+    let stored = storage(&server, &["put", folder.to_str().unwrap()]);
+    let ids: Vec<_> = stored.iter().map(|row| row["file_id"].as_str().unwrap()).collect();
+    assert_eq!(storage(&server, &[&["rm"], &ids[..]].concat()).len(), 101);
+    assert_eq!(lab.emulator.stats().by_path["/tcb/batchdeletefile"].requests, 3);
+}
+
+/// The most memory that `tokenward cloud … storage` ever held, in KiB.
+fn most_memory(server: &Server, arguments: &[&str]) -> u64 {
+    let measure = "import resource, subprocess, sys\n\
+                   subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n\
+                   print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+    let mut command = std::process::Command::new("python3");
+    command.args(["-c", measure, env!("CARGO_BIN_EXE_tokenward"), "-c"]).arg(server.config());
+    command.args(["cloud", "--credential", "shop", "--env", "test", "storage"]).args(arguments);
+    let output = tokio::task::block_in_place(|| command.output().unwrap());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_files_go_from_the_shell_in_constant_memory() {
+    let (lab, server) = set().await;
+    let (small, big) = (lab.folder.path().join("small"), lab.folder.path().join("big"));
+    std::fs::write(&small, "x").unwrap();
+    std::fs::File::create(&big).unwrap().set_len(large()).unwrap();
+    let little = most_memory(&server, &["put", small.to_str().unwrap()]);
+    let up = most_memory(&server, &["put", big.to_str().unwrap()]);
+    assert!(up < little + 20 * 1024, "{up} KiB for the large file, {little} KiB for the small one");
+    let down = lab.folder.path().join("down");
+    let got = most_memory(&server, &["get", "big", "--dir", down.to_str().unwrap()]);
+    assert!(got < little + 20 * 1024, "{got} KiB down, {little} KiB for a small file");
+    assert_eq!(std::fs::metadata(down.join("big")).unwrap().len(), large());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collections_from_the_shell() {
+    let (_lab, server) = set().await;
+    let run = |arguments: &[&str]| {
+        let whose = ["cloud", "--credential", "shop", "--env", "test", "db", "collections"];
+        let output = tokio::task::block_in_place(|| server.command(&[&whose, arguments].concat()));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["add", "orders"]);
+    let listed: Value = serde_json::from_str(&run(&[])).unwrap();
+    assert_eq!((&listed["name"], &listed["count"]), (&json!("orders"), &json!(0)));
+    run(&["rm", "orders"]);
+    assert_eq!(run(&[]), "");
 }

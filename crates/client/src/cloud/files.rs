@@ -88,6 +88,21 @@ impl Cloud {
         Ok(self.prepare_upload(path).await?.file_id)
     }
 
+    /// The ids of the files at several paths; the platform is asked once.
+    ///
+    /// # Errors
+    /// No file can have one of these paths, or the platform refuses.
+    pub async fn file_ids(&self, paths: &[&str]) -> Result<Vec<String>, CallError> {
+        let Some(first) = paths.first() else { return Ok(Vec::new()) };
+        paths.iter().try_for_each(|path| check_path(path))?;
+        let id = self.file_id(first).await?;
+        let Some(root) = id.strip_suffix(first).map(str::to_owned) else {
+            let message = format!("the platform names it {id}");
+            return Err(CallError::File { file: (*first).to_owned(), status: -1, message });
+        };
+        Ok(paths.iter().map(|path| format!("{root}{path}")).collect())
+    }
+
     /// The first step of an upload has no effect.
     async fn prepare_upload(&self, path: &str) -> Result<UploadFileAnswer, CallError> {
         check_path(path)?;
@@ -130,7 +145,15 @@ impl Cloud {
             status,
             message,
         })?;
-        let url = transfer::address(&url, self.way.is_plain())?;
+        self.download_from(&url).await
+    }
+
+    /// Downloads from an address that the platform named: a link, or the result of an export.
+    ///
+    /// # Errors
+    /// The storage refuses.
+    pub async fn download_from(&self, url: &str) -> Result<Download, CallError> {
+        let url = transfer::address(url, self.way.is_plain())?;
         let place = transfer::place(&url);
         let response = transfer::send(self.storage.get(url), &place, &Moved::default()).await?;
         if response.status().is_success() {

@@ -94,4 +94,3 @@ impl From<CloudFailure> for SdkFailure {
         SdkFailure { code, message: failure.text }
     }
 }
-

@@ -169,3 +169,94 @@ async fn a_refusal_says_what_it_means_and_what_to_do() {
     let early = nobody.invoke_later("f", &(), std::time::Duration::from_secs(1)).await.unwrap_err();
     assert!(matches!(early, CallError::Limit(_)), "known before anything is sent: {early}");
 }
+
+#[tokio::test]
+async fn a_file_goes_up_and_comes_down_in_pieces() {
+    let (_platform, cloud) = set().await;
+    let contents: Vec<u8> = (0..300_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
+    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let upload = cloud.upload("a/图.bin", 300_000, std::io::Cursor::new(contents.clone()), move |passed| {
+        told.send(passed).unwrap();
+    });
+    let id = upload.await.unwrap();
+    assert!(id.starts_with("cloud://test.") && id.ends_with("/a/图.bin"), "{id}");
+    let mut passed = Vec::new();
+    heard.recv_many(&mut passed, 1000).await;
+    assert!(passed.len() > 1 && passed.is_sorted() && passed.last() == Some(&300_000), "{passed:?}");
+    let mut back = Vec::new();
+    let download = cloud.download(&id).await.unwrap();
+    assert_eq!(download.len(), Some(300_000));
+    assert_eq!(download.write_to(&mut back, |_| {}).await.unwrap(), 300_000);
+    assert_eq!(back, contents);
+    assert_eq!(cloud.file_id("a/图.bin").await.unwrap(), id);
+    assert_eq!(cloud.delete_files(&[&id]).await.unwrap()[0].outcome, Ok(()));
+    let gone = cloud.download(&id).await.unwrap_err();
+    assert!(matches!(&gone, CallError::File { .. }) && gone.kind() == Some(Kind::Missing), "{gone}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_shorter_than_was_said_is_no_upload() {
+    let (_platform, cloud) = set().await;
+    let short = cloud.upload("a", 10, std::io::Cursor::new(b"short".to_vec()), |_| {}).await.unwrap_err();
+    assert!(matches!(&short, CallError::Local(_)) && short.to_string().contains("after 5 of 10"), "{short}");
+    let id = cloud.file_id("a").await.unwrap();
+    assert!(cloud.download(&id).await.is_err(), "nothing is there");
+    cloud.upload("a", 3, std::io::Cursor::new(b"longer".to_vec()), |_| {}).await.unwrap();
+    assert_eq!(cloud.download(&id).await.unwrap().len(), Some(3), "no more than was said");
+}
+
+#[tokio::test]
+async fn links_come_in_batches_and_say_what_is_missing() {
+    let (platform, cloud) = set().await;
+    let id = cloud.upload("a", 1, std::io::Cursor::new(b"x".to_vec()), |_| {}).await.unwrap();
+    let missing: Vec<_> = (0..119).map(|n| format!("{id}{n}")).collect();
+    let all: Vec<_> = std::iter::once(&id).chain(&missing).collect();
+    let links = cloud.download_links(&all, std::time::Duration::from_secs(60)).await.unwrap();
+    assert_eq!(links.len(), 120);
+    assert_eq!(
+        links.iter().filter(|link| link.url.is_ok()).map(|link| &link.file_id).collect::<Vec<_>>(),
+        [&id]
+    );
+    assert_eq!(platform.stats().by_path["/tcb/batchdownloadfile"].requests, 3);
+}
+
+/// A platform that answers in turn with these, whatever it is asked.
+async fn answers(bodies: Vec<serde_json::Value>) -> Cloud {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        for body in bodies {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read(&mut [0; 4096]).await.unwrap();
+            let body = body.to_string();
+            let head =
+                format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all((head + &body).as_bytes()).await.unwrap();
+        }
+    });
+    Cloud::direct(&url, "test", FixedToken("t".to_owned())).unwrap()
+}
+
+#[tokio::test]
+async fn a_job_is_waited_for_and_tells_how_far_it_is() {
+    let cloud = answers(vec![
+        serde_json::json!({"errcode": 0, "job_id": 7}),
+        serde_json::json!({"errcode": 0, "status": "waiting"}),
+        serde_json::json!({"errcode": 0, "status": "running", "record_success": 3}),
+        serde_json::json!({"errcode": 0, "status": "success", "record_success": 5, "file_url": "https://f"}),
+    ])
+    .await;
+    let job = cloud.export(&collection("c").get().unwrap(), "out.json", false).await.unwrap();
+    let mut seen = Vec::new();
+    let done = job.finished(|progress| seen.push(progress.succeeded)).await.unwrap();
+    assert_eq!((job.id, seen, done.file_url.as_str()), (7, vec![0, 3, 5], "https://f"));
+}
+
+#[tokio::test]
+async fn a_job_that_fails_says_why() {
+    let failed = serde_json::json!({"errcode": 0, "status": "fail", "record_fail": 1, "err_msg": "line 3"});
+    let cloud = answers(vec![failed]).await;
+    let failed = cloud.job(9).finished(|_| {}).await.unwrap_err();
+    assert!(matches!(&failed, CallError::Job(progress) if progress.message == "line 3"), "{failed}");
+}

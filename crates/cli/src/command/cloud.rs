@@ -10,7 +10,7 @@ use comfy_table::{ContentArrangement, Table, TableStyle};
 use serde_json::{Map, Value, json};
 use tokenward_client::Client;
 
-use super::cloud_jobs::{self, Collections, Export, Import};
+use super::cloud_jobs::{self, Collections, ExportWishes, ImportWishes};
 use super::cloud_storage::{self, Storage};
 use crate::failure::Failure;
 use crate::output;
@@ -65,10 +65,10 @@ enum Database {
         #[command(flatten)]
         read: Read,
         #[command(flatten)]
-        wishes: Export,
+        wishes: ExportWishes,
     },
     /// Import documents from a file, and wait for it
-    Import(Import),
+    Import(ImportWishes),
     /// Read documents
     Query(Read),
     /// Add documents

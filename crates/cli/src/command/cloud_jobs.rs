@@ -30,7 +30,7 @@ pub enum Collections {
 
 /// Where an export goes.
 #[derive(Debug, Args)]
-pub struct Export {
+pub struct ExportWishes {
     /// The path of the file in the storage [default: tokenward-export/TIME.json]
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
@@ -44,7 +44,7 @@ pub struct Export {
 
 /// What is imported, and how.
 #[derive(Debug, Args)]
-pub struct Import {
+pub struct ImportWishes {
     /// A file of JSON, one document a line
     file: PathBuf,
     /// The collection
@@ -87,7 +87,7 @@ pub fn statement(text: Option<String>, built: Map<String, Value>) -> Result<Get,
 }
 
 /// Exports, waits, and downloads the result if that is wanted.
-pub async fn export(cloud: &Cloud, statement: &Get, wishes: Export) -> Result<(), Failure> {
+pub async fn export(cloud: &Cloud, statement: &Get, wishes: ExportWishes) -> Result<(), Failure> {
     let kind = if wishes.csv { "csv" } else { "json" };
     let path = wishes.path.unwrap_or_else(|| format!("tokenward-export/{}.{kind}", moment()));
     let job = cloud.export(statement, &path, wishes.csv).await?;
@@ -109,7 +109,7 @@ pub async fn export(cloud: &Cloud, statement: &Get, wishes: Export) -> Result<()
 }
 
 /// Uploads a file, imports it, waits, and removes what it uploaded.
-pub async fn import(cloud: &Cloud, wishes: Import) -> Result<(), Failure> {
+pub async fn import(cloud: &Cloud, wishes: ImportWishes) -> Result<(), Failure> {
     let shown = wishes.file.display().to_string();
     let unreadable = |error: std::io::Error| {
         Failure::failed(format!("cannot read {shown}: {error}"), "Check the path and its rights.")

@@ -46,6 +46,11 @@ pub fn place(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
+/// The file on this side cannot be read. It is known again under all that is wrapped around it on its way out.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct FileError(String);
+
 /// What has passed of a body.
 #[derive(Clone, Debug, Default)]
 pub struct Moved(Arc<AtomicU64>);
@@ -69,10 +74,12 @@ pub fn pieces(
             return Ok(None);
         }
         let mut piece = BytesMut::with_capacity(PIECE);
-        let read = file.read_buf(&mut piece).await? as u64;
+        let wrong = |kind, why: String| std::io::Error::new(kind, FileError(why));
+        let read = file.read_buf(&mut piece).await;
+        let read = read.map_err(|error| wrong(error.kind(), error.to_string()))? as u64;
         if read == 0 {
-            let short = format!("it ends after {passed} of {len} bytes");
-            return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, short));
+            let why = format!("it ends after {passed} of {len} bytes");
+            return Err(wrong(std::io::ErrorKind::UnexpectedEof, why));
         }
         let passed = passed.saturating_add(read);
         moved.0.store(passed, Ordering::Relaxed);
@@ -139,10 +146,9 @@ fn stalled(place: &str) -> CallError {
 fn failed(place: &str, error: reqwest::Error) -> CallError {
     let mut source: Option<&dyn std::error::Error> = Some(&error);
     while let Some(reason) = source {
-        if let Some(local) = reason.downcast_ref::<std::io::Error>()
-            && local.kind() == std::io::ErrorKind::UnexpectedEof
-            && error.is_body()
-        {
+        let local = reason.downcast_ref::<std::io::Error>();
+        let local = local.filter(|local| local.get_ref().is_some_and(|inner| inner.is::<FileError>()));
+        if let Some(local) = local {
             return CallError::Local(std::io::Error::new(local.kind(), local.to_string()));
         }
         source = reason.source();

@@ -120,12 +120,21 @@ pub struct Emulate {
     /// Classic fetches a day
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     pub daily_quota: u32,
-    /// Where files of cloud storage are kept [default: until it stops]
+    /// Where documents and files of the cloud are kept [default: until it stops]
     #[arg(long, value_name = "DIR")]
     pub cloud_dir: Option<PathBuf>,
     /// What happens to an upload whose file stands before the other fields
     #[arg(long, value_name = "WHAT", value_enum, default_value = "refuse")]
     pub file_part_first: FilePartFirst,
+    /// A cloud environment that exists; may be repeated [default: every one that is named]
+    #[arg(long, value_name = "NAME")]
+    pub env: Vec<String>,
+    /// A cloud function: JSON, a local URL, run:COMMAND or a folder; may be repeated
+    #[arg(long, value_name = "[ENV/]NAME=WHAT")]
+    pub function: Vec<tokenward_emulator::Function>,
+    /// Environments and functions from a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub cloud: Option<PathBuf>,
 }
 
 /// See `--file-part-first`.

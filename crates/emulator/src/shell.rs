@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,9 +43,11 @@ pub(crate) async fn serve(
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut connections = JoinSet::new();
+    let mut time = pin!(cloud.functions().clone().keep_time(control.clone()));
     loop {
         tokio::select! {
             _ = &mut stopped => break,
+            () = &mut time => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) if connections.len() < CONNECTIONS => {
                     connections.spawn(serve_connection(stream, peer.ip().to_canonical(), control.clone(), cloud.clone()));
@@ -59,6 +62,7 @@ pub(crate) async fn serve(
     }
     drop(listener);
     connections.shutdown().await;
+    cloud.functions().stop().await;
 }
 
 async fn serve_connection(stream: TcpStream, peer: IpAddr, control: Control, cloud: Cloud) {

@@ -11,7 +11,6 @@ use crate::moment::Moment;
 pub struct Errand {
     pub(crate) call: CloudCall,
     /// The mini program whose token it carried.
-    #[expect(dead_code, reason = "functions are told it")]
     pub(crate) app_id: String,
     /// The emulator's time.
     pub(crate) now: Moment,

@@ -11,6 +11,8 @@ mod ejson;
 mod environment;
 mod errand;
 mod failure;
+mod file;
+mod functions;
 mod index;
 mod journal;
 mod lenient;
@@ -19,10 +21,12 @@ mod script;
 mod sdk;
 mod settings;
 mod storage;
+mod temporary_key;
 mod value;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::header::DATE;
@@ -32,13 +36,17 @@ pub(crate) use call::CloudCall;
 use environment::{Around, Environment, text};
 pub use errand::Errand;
 pub(crate) use failure::CloudFailure;
+pub use functions::{Function, FunctionWork, ParseFunctionError, Trigger};
+pub(crate) use functions::{FunctionRun, Functions};
 use journal::Journal;
 use sdk::Transactions;
 pub use settings::CloudSettings;
 pub use storage::FilePartFirst;
 pub(crate) use storage::{Arrival, Storage};
+use temporary_key::TemporaryKeys;
 
 use crate::chance::Chance;
+use crate::control::Control;
 use crate::reply::Reply;
 use crate::wechat::json_reply;
 
@@ -54,6 +62,8 @@ struct Shared {
     stored: Mutex<Stored>,
     chance: Mutex<Chance>,
     storage: Storage,
+    functions: Functions,
+    temporary_keys: Mutex<TemporaryKeys>,
 }
 
 /// The databases.
@@ -71,7 +81,7 @@ impl Cloud {
     /// The cloud as it was left in the settings' folder, or an empty one. Everything random comes from `seed`.
     ///
     /// # Errors
-    /// What is kept in the folder cannot be read.
+    /// What is kept in the folder cannot be read, or a function cannot be run as it is described.
     pub(crate) fn start(settings: &CloudSettings, seed: u64) -> io::Result<Cloud> {
         let stored = match &settings.folder {
             Some(folder) => {
@@ -85,8 +95,20 @@ impl Cloud {
             stored: Mutex::new(stored),
             chance: Mutex::new(Chance::seeded(seed)),
             storage: Storage::open(settings, seed)?,
+            functions: Functions::open(settings)?,
+            temporary_keys: Mutex::default(),
         };
         Ok(Cloud { shared: Arc::new(shared) })
+    }
+
+    /// Says where this cloud is: functions call back there, and keep to that clock.
+    pub(crate) fn settle(&self, control: &Control, address: SocketAddr, app_id: String) {
+        self.shared.functions.settle(&self.shared.settings, control, address, app_id);
+    }
+
+    /// The functions of all environments.
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.shared.functions
     }
 
     /// Carries out an errand, and answers as the platform does: HTTP 200 and an `errcode`.
@@ -125,6 +147,11 @@ impl Cloud {
             | CloudCall::CollectionGet
             | CloudCall::UpdateIndex => self.database(errand).await,
             CloudCall::Upload | CloudCall::DownloadLinks | CloudCall::DeleteFiles => self.files(errand).await,
+            CloudCall::Invoke => self.invoke(errand).await,
+            CloudCall::DelayedTask => self.invoke_later(errand),
+            CloudCall::CloudKey => {
+                lock(&self.shared.temporary_keys).make(&errand, &mut lock(&self.shared.chance))
+            }
             _ => Err(CloudFailure::new(40066, "invalid url (this emulator has no such call)")),
         }
     }

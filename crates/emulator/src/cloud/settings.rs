@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::FilePartFirst;
+use super::Function;
 
 /// Settings of the emulated cloud. By default every environment that is named exists, nothing in it lasts, and no
 /// function answers.
@@ -14,4 +15,6 @@ pub struct CloudSettings {
     pub environments: Vec<String>,
     /// What happens to an upload whose file stands before the fields that permit it.
     pub file_part_first: FilePartFirst,
+    /// The functions that exist.
+    pub functions: Vec<Function>,
 }

@@ -1,11 +1,13 @@
 //! The actions, and the shapes of their answers.
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json, json};
 
 use super::{Acted, SdkFailure, Transactions, statement};
 use crate::cloud::collection::Change;
 use crate::cloud::environment::{Answered, Around, Environment, texts};
 use crate::cloud::errand::Errand;
+use crate::cloud::functions::Source;
 use crate::cloud::storage::{Place, Ticket};
 use crate::cloud::value::{Document, Value};
 use crate::cloud::{Cloud, CloudFailure, Stored, ejson, lock};
@@ -30,6 +32,17 @@ impl Cloud {
         };
         let failed = |_| Err(CloudFailure::system_error().into());
         tokio::task::spawn_blocking(work).await.unwrap_or_else(failed)
+    }
+
+    /// A function calls another one. An event that is no object is none that a function could be given.
+    pub(super) async fn act_on_function(&self, env: &str, body: &Json) -> Acted {
+        let name = statement::text(body, "function_name")?;
+        let event = match body.get("request_data").and_then(Json::as_str).unwrap_or_default() {
+            "" => "{}",
+            event => event,
+        };
+        let result = self.functions().invoke(env, name, event, Source::Function).await?;
+        Ok(data(json!({ "response_data": result })))
     }
 
     pub(super) async fn act_on_files(&self, env: &str, verb: &str, body: &Json, errand: &Errand) -> Acted {
@@ -62,7 +75,7 @@ impl Cloud {
                         Err(code) => Err(code),
                     };
                     let (code, link) =
-                        link.map_or_else(|code| (code, String::new()), |link| ("SUCCESS", link));
+                        link.map_or_else(|code| (code, String::new()), |link| ("SUCCESS", plain(&link)));
                     links.push(json!({ "code": code, "fileID": id, "tempFileURL": link }));
                 }
                 Ok(data(json!({ "download_list": links })))
@@ -161,6 +174,12 @@ fn data(data: Json) -> Map<String, Json> {
 fn files<'b>(body: &'b Json, name: &str) -> Result<&'b Vec<Json>, SdkFailure> {
     let files = body.get(name).and_then(Json::as_array).filter(|files| files.len() <= MOST_FILES);
     files.ok_or_else(|| SdkFailure::invalid(format!("{name} is a list of {MOST_FILES} files at most")))
+}
+
+/// A link whose path is not encoded: the SDKs do that themselves when they follow it.
+fn plain(link: &str) -> String {
+    let (path, signature) = link.split_once('?').unwrap_or((link, ""));
+    format!("{}?{signature}", percent_decode_str(path).decode_utf8_lossy())
 }
 
 /// The place that an id names, in this environment.

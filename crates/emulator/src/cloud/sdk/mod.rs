@@ -55,6 +55,7 @@ impl Cloud {
                 self.act_on_database(env.to_owned(), verb.to_owned(), body, errand.now).await
             }
             Some(("storage", verb)) => self.act_on_files(env, verb, &body, errand).await,
+            Some(("functions", "invokeFunction")) => self.act_on_function(env, &body).await,
             _ => Err(SdkFailure::unknown(&action)),
         }
     }

@@ -228,7 +228,7 @@ async fn answers(bodies: Vec<serde_json::Value>) -> Cloud {
     tokio::spawn(async move {
         for body in bodies {
             let (mut stream, _) = listener.accept().await.unwrap();
-            stream.read(&mut [0; 4096]).await.unwrap();
+            assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
             let body = body.to_string();
             let head =
                 format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());

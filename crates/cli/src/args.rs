@@ -73,7 +73,7 @@ pub enum Command {
         #[arg(long, value_name = "DAYS", default_value_t = 825)]
         days: u16,
     },
-    /// The cloud database and functions of a WeChat app
+    /// The cloud database, files and functions of a WeChat app
     Cloud(crate::command::cloud::Cloud),
     /// Play the platforms on this machine, with faults on demand
     Emulate(Emulate),
@@ -146,7 +146,7 @@ pub enum FilePartFirst {
     Accept,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let span = tokenward_server::config::parse_span(text)
         .map_err(|message| format!("{message}; write 90s, 5m or 2h"))?;
     Ok(Duration::from_millis(u64::try_from(span.0).unwrap_or(0)))

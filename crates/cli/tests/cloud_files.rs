@@ -367,7 +367,6 @@ async fn collections_from_the_shell() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the emulator has no import and export yet"]
 async fn documents_go_out_and_come_in_as_files() {
     let (lab, server) = set().await;
     let run = |arguments: &[&str]| {

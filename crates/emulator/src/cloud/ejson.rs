@@ -47,6 +47,27 @@ fn special(fields: &Map<String, Json>) -> Option<Value> {
     }
 }
 
+/// The value that a document of Extended JSON stands for, if it is one. What stands inside has been read already.
+pub(crate) fn recognised(document: &Document) -> Option<Value> {
+    let mut fields = document.iter();
+    let (Some((name, value)), None) = (fields.next(), fields.next()) else {
+        return None;
+    };
+    // None of the forms is larger, so that nothing large is looked through once for every level of it.
+    let has_parts = |value: &Value| matches!(value, Value::Array(_) | Value::Object(_));
+    let is_small = match value {
+        Value::Object(inner) => inner.len() <= 2 && !inner.iter().any(|(_, value)| has_parts(value)),
+        value => !has_parts(value),
+    };
+    if !name.starts_with('$') || !is_small {
+        return None;
+    }
+    match read(&plain(&Value::Object(document.clone()))) {
+        Value::Object(_) => None,
+        recognised => Some(recognised),
+    }
+}
+
 fn double(text: &str) -> Option<f64> {
     match text {
         "Infinity" => Some(f64::INFINITY),

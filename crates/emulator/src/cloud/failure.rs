@@ -3,6 +3,9 @@
 use super::database::DatabaseError;
 use super::script::ScriptError;
 
+/// The most characters that a text says.
+const LONGEST_TEXT: usize = 1_000;
+
 /// A refusal: code and text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CloudFailure {
@@ -13,9 +16,14 @@ pub(crate) struct CloudFailure {
 }
 
 impl CloudFailure {
-    /// With a text of its own.
+    /// With a text of its own. Texts quote what they are about, however long that is: here they end.
     pub(crate) fn new(code: i64, text: impl Into<String>) -> CloudFailure {
-        CloudFailure { code, text: text.into() }
+        let mut text = text.into();
+        if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+            text.truncate(end);
+            text.push('…');
+        }
+        CloudFailure { code, text }
     }
 
     /// The body is not JSON, or lacks a field.
@@ -80,6 +88,9 @@ impl From<ScriptError> for CloudFailure {
 
 impl From<DatabaseError> for CloudFailure {
     fn from(error: DatabaseError) -> CloudFailure {
+        if error.is_large_result() {
+            return CloudFailure::new(-602_001, error.to_string());
+        }
         CloudFailure::new(-502_001, format!("database request fail: {error}"))
     }
 }

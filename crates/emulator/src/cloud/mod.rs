@@ -16,6 +16,7 @@ mod functions;
 mod index;
 mod journal;
 mod lenient;
+mod measure;
 mod records;
 mod request;
 mod script;
@@ -242,5 +243,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod speed;
+#[cfg(test)]
+mod stopwatch;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,13 @@
 //! Values of the cloud database: what MongoDB 3.6 stores, as far as cloud development can express it.
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+
+use indexmap::IndexMap;
+
+/// The least double that 64 bits cannot hold.
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 
 /// A value in a document, a query or an expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,9 +36,19 @@ pub(crate) enum Value {
     Object(Document),
 }
 
-/// Fields in their order; no name twice.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub(crate) struct Document(Vec<(String, Value)>);
+/// Fields in their order; no name twice. Each is found by its name however many there are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Document(Fields);
+
+/// The hasher has no state of its own, because every document would hold a copy of it.
+type Fields = IndexMap<String, Value, BuildHasherDefault<DefaultHasher>>;
+
+impl PartialEq for Document {
+    /// The order of fields counts.
+    fn eq(&self, other: &Document) -> bool {
+        self.0.len() == other.0.len() && self.0.iter().eq(other.0.iter())
+    }
+}
 
 impl Document {
     /// Without fields.
@@ -41,27 +58,22 @@ impl Document {
 
     /// The value of a field.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+        self.0.get(name)
     }
 
     /// The value of a field, to be changed.
     pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
-        self.0.iter_mut().find(|(key, _)| key == name).map(|(_, value)| value)
+        self.0.get_mut(name)
     }
 
     /// Sets a field: in its place if it is there, else at the end.
     pub(crate) fn set(&mut self, name: impl Into<String>, value: impl Into<Value>) {
-        let (name, value) = (name.into(), value.into());
-        match self.get_mut(&name) {
-            Some(place) => *place = value,
-            None => self.0.push((name, value)),
-        }
+        self.0.insert(name.into(), value.into());
     }
 
-    /// Takes a field out.
+    /// Takes a field out. The others keep their order.
     pub(crate) fn remove(&mut self, name: &str) -> Option<Value> {
-        let at = self.0.iter().position(|(key, _)| key == name)?;
-        Some(self.0.remove(at).1)
+        self.0.shift_remove(name)
     }
 
     /// The fields in their order.
@@ -82,7 +94,7 @@ impl Document {
 
 impl IntoIterator for Document {
     type Item = (String, Value);
-    type IntoIter = std::vec::IntoIter<(String, Value)>;
+    type IntoIter = indexmap::map::IntoIter<String, Value>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
@@ -92,13 +104,33 @@ impl IntoIterator for Document {
 impl FromIterator<(String, Value)> for Document {
     /// Of a name that comes twice, the last value counts.
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(fields: I) -> Document {
-        let mut document = Document::new();
-        for (name, value) in fields {
-            document.set(name, value);
-        }
-        document
+        Document(fields.into_iter().collect())
     }
 }
+
+/// A value, or a reference to one, in MongoDB's order: what is kept in sorted collections.
+#[derive(Clone, Debug)]
+pub(crate) struct Ordered<V>(pub(crate) V);
+
+impl<V: Borrow<Value>> Ord for Ordered<V> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.borrow().compare(other.0.borrow())
+    }
+}
+
+impl<V: Borrow<Value>> PartialOrd for Ordered<V> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<V: Borrow<Value>> PartialEq for Ordered<V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl<V: Borrow<Value>> Eq for Ordered<V> {}
 
 impl Value {
     /// A number that came as a double in a script: an integer if it is one, as JavaScript clients send it.
@@ -129,7 +161,9 @@ impl Value {
             Value::Int(number) => Some(i64::from(*number)),
             Value::Long(number) => Some(*number),
             #[expect(clippy::cast_possible_truncation, reason = "whole, and checked to fit")]
-            Value::Double(number) if number.fract() == 0.0 && number.abs() < 9.2e18 => Some(*number as i64),
+            Value::Double(number) if number.fract() == 0.0 && (-TWO_TO_63..TWO_TO_63).contains(number) => {
+                Some(*number as i64)
+            }
             _ => None,
         }
     }
@@ -203,13 +237,18 @@ impl Value {
     }
 }
 
+/// Integers are compared as such: as doubles, neighbours would be equal to the same third number, which is no order.
 fn compare_numbers(a: &Value, b: &Value) -> Ordering {
-    if let (Some(a), Some(b)) = (a.as_i64(), b.as_i64()) {
-        return a.cmp(&b);
-    }
-    let (a, b) = (a.as_f64().unwrap_or(f64::NAN), b.as_f64().unwrap_or(f64::NAN));
+    let (x, y) = (a.as_f64().unwrap_or(f64::NAN), b.as_f64().unwrap_or(f64::NAN));
     // NaN is less than every number, and equal to itself.
-    a.partial_cmp(&b).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan()))
+    let as_doubles = || x.partial_cmp(&y).unwrap_or_else(|| y.is_nan().cmp(&x.is_nan()));
+    match (a.as_i64(), b.as_i64()) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        // The largest integers round up to a double that is larger than any of them.
+        (Some(_), None) => as_doubles().then(Ordering::Less),
+        (None, Some(_)) => as_doubles().then(Ordering::Greater),
+        (None, None) => as_doubles(),
+    }
 }
 
 fn compare_all<'a>(
@@ -307,6 +346,14 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_integers_differ_and_are_less_than_the_double_they_round_to() {
+        let (largest, next) = (Value::Long(i64::MAX), Value::Long(i64::MAX - 1));
+        assert_eq!(next.compare(&largest), Ordering::Less);
+        assert_eq!(largest.compare(&Value::Double(TWO_TO_63)), Ordering::Less);
+        assert_eq!(Value::Double(TWO_TO_63).compare(&next), Ordering::Greater);
+    }
+
+    #[test]
     fn types_have_an_order() {
         let ordered = [
             Value::Null,
@@ -325,5 +372,22 @@ mod tests {
         assert_eq!(Value::number(1.0), Value::Int(1));
         assert_eq!(Value::number(12_345_678_901.0), Value::Long(12_345_678_901));
         assert_eq!(Value::number(1.5), Value::Double(1.5));
+    }
+
+    #[test]
+    fn the_order_of_fields_counts() {
+        let fields =
+            |names: [&str; 2]| names.map(|name| (name.to_owned(), Value::Null)).into_iter().collect();
+        let (one, other): (Document, Document) = (fields(["a", "b"]), fields(["b", "a"]));
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn a_document_of_many_fields_is_built_at_once() {
+        let mut document = Document::new();
+        for number in 0..300_000 {
+            document.set(number.to_string(), number);
+        }
+        assert_eq!(document.get("299999"), Some(&Value::Int(299_999)));
     }
 }

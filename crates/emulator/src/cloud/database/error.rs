@@ -5,12 +5,23 @@
 #[error("{message}")]
 pub(crate) struct DatabaseError {
     message: String,
+    is_large_result: bool,
 }
 
 impl DatabaseError {
     /// A refusal for this reason.
     pub(crate) fn new(message: impl Into<String>) -> DatabaseError {
-        DatabaseError { message: message.into() }
+        DatabaseError { message: message.into(), is_large_result: false }
+    }
+
+    /// A result that is larger than the platform returns.
+    pub(crate) fn large_result() -> DatabaseError {
+        DatabaseError { message: "the result has more than 1 MB".to_owned(), is_large_result: true }
+    }
+
+    /// Whether it is refused because its result is too large.
+    pub(crate) fn is_large_result(&self) -> bool {
+        self.is_large_result
     }
 }
 

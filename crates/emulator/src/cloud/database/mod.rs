@@ -5,6 +5,7 @@
 //! an update and the seed of a sample are arguments. Deliberately absent: text search,
 //! collations, `$where`, and whatever came after MongoDB 3.6.
 
+mod budget;
 mod error;
 mod expr;
 mod filter;

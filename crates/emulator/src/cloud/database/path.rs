@@ -6,13 +6,27 @@
 //!
 //! Deliberately absent: array filters (`a.$[name]`), which cloud development cannot send.
 
+use std::collections::HashSet;
+
+use super::budget::Budget;
 use super::error::{Outcome, refuse};
 use super::kind;
 use crate::cloud::ejson;
+use crate::cloud::measure::DEEPEST_DOCUMENT;
 use crate::cloud::value::{Document, Value};
 
-/// How far a new index may lie behind the end of an array.
-const MOST_PADDING: usize = 1_500_000;
+/// How far a new index may lie behind the end of an array. MongoDB allows 1,500,000, which is 13 MB of nothing.
+const MOST_PADDING: usize = 100_000;
+/// The most names and indexes in a path: a document is not nested deeper.
+pub(super) const LONGEST: usize = DEEPEST_DOCUMENT;
+
+/// Refuses a path that is longer than any document is deep.
+pub(super) fn check_length(path: &str) -> Outcome<()> {
+    if path.split('.').count() > LONGEST {
+        return refuse(format!("a path has {LONGEST} names at most"));
+    }
+    Ok(())
+}
 
 /// A place that a query's path leads to.
 #[derive(Clone, Copy, Debug)]
@@ -26,59 +40,81 @@ pub(crate) struct Reached<'a> {
 /// The places that a query's path leads to. An array at the end is one place; its elements are not.
 pub(crate) fn reach<'a>(document: &'a Document, path: &str) -> Vec<Reached<'a>> {
     let parts: Vec<&str> = path.split('.').collect();
-    let mut found = Vec::new();
-    descend(document, &parts, None, &mut found);
-    found
+    let mut walk = Walk { found: Vec::new(), seen: HashSet::new() };
+    walk.descend(document, &parts, None);
+    walk.found
 }
 
-fn descend<'a>(document: &'a Document, parts: &[&str], index: Option<usize>, found: &mut Vec<Reached<'a>>) {
-    if let Some((first, rest)) = parts.split_first() {
-        follow(document.get(first), rest, index, found);
+struct Walk<'a> {
+    found: Vec<Reached<'a>>,
+    /// Arrays where the path forked, with the length of the path that was left. Forks behind forks would lead to the
+    /// same places over and over.
+    seen: HashSet<(*const Value, usize)>,
+}
+
+impl<'a> Walk<'a> {
+    fn descend(&mut self, document: &'a Document, parts: &[&str], index: Option<usize>) {
+        if let Some((first, rest)) = parts.split_first() {
+            self.follow(document.get(first), rest, index);
+        }
     }
-}
 
-fn follow<'a>(value: Option<&'a Value>, rest: &[&str], index: Option<usize>, found: &mut Vec<Reached<'a>>) {
-    let Some((next, after)) = rest.split_first() else {
-        found.push(Reached { value, index });
-        return;
-    };
-    match value {
-        Some(Value::Object(inner)) => descend(inner, rest, index, found),
-        Some(Value::Array(items)) => {
-            let number = next.parse::<usize>().ok();
-            for (at, item) in items.iter().enumerate() {
-                // A number is an index first: documents that have no field of that name are not asked for it.
-                if let Value::Object(inner) = item
-                    && (number.is_none() || inner.get(next).is_some())
-                {
-                    descend(inner, rest, index.or(Some(at)), found);
+    fn follow(&mut self, value: Option<&'a Value>, rest: &[&str], index: Option<usize>) {
+        let Some((next, after)) = rest.split_first() else {
+            self.found.push(Reached { value, index });
+            return;
+        };
+        match value {
+            Some(Value::Object(inner)) => self.descend(inner, rest, index),
+            Some(place @ Value::Array(items)) => {
+                let number = next.parse::<usize>().ok();
+                if number.is_some() && !self.seen.insert((std::ptr::from_ref(place), rest.len())) {
+                    return;
+                }
+                for (at, item) in items.iter().enumerate() {
+                    // A number is an index first: documents that have no field of that name are not asked for it.
+                    if let Value::Object(inner) = item
+                        && (number.is_none() || inner.get(next).is_some())
+                    {
+                        self.descend(inner, rest, index.or(Some(at)));
+                    }
+                }
+                if let Some(item) = number.and_then(|at| items.get(at)) {
+                    self.follow(Some(item), after, index);
                 }
             }
-            if let Some(item) = number.and_then(|at| items.get(at)) {
-                follow(Some(item), after, index, found);
-            }
+            _ => self.found.push(Reached { value: None, index }),
         }
-        _ => found.push(Reached { value: None, index }),
     }
 }
 
 /// What an expression's path gives: from an array, the array of what its documents give.
-pub(super) fn gather(value: &Value, parts: &[&str]) -> Option<Value> {
+pub(super) fn gather(value: &Value, parts: &[&str], budget: &Budget) -> Outcome<Option<Value>> {
     let Some((first, rest)) = parts.split_first() else {
-        return Some(value.clone());
+        budget.make(value)?;
+        return Ok(Some(value.clone()));
     };
     match value {
-        Value::Object(document) => gather(document.get(first)?, rest),
+        Value::Object(document) => document.get(first).map_or(Ok(None), |inner| gather(inner, rest, budget)),
         Value::Array(items) => {
-            let documents = items.iter().filter(|item| matches!(item, Value::Object(_) | Value::Array(_)));
-            Some(Value::Array(documents.filter_map(|item| gather(item, parts)).collect()))
+            budget.each(items.len())?;
+            let mut gathered = Vec::new();
+            for item in items.iter().filter(|item| matches!(item, Value::Object(_) | Value::Array(_))) {
+                gathered.extend(gather(item, parts, budget)?);
+            }
+            Ok(Some(Value::Array(gathered)))
         }
-        _ => None,
+        _ => Ok(None),
     }
 }
 
 /// The places an update's path means: `$` is the matched element, `$[]` every element.
-pub(super) fn locate(document: &Document, path: &str, matched: Option<usize>) -> Outcome<Vec<Vec<String>>> {
+pub(super) fn locate(
+    document: &Document,
+    path: &str,
+    matched: Option<usize>,
+    budget: &Budget,
+) -> Outcome<Vec<Vec<String>>> {
     let mut places: Vec<Vec<String>> = vec![Vec::new()];
     for part in path.split('.') {
         match part {
@@ -93,7 +129,7 @@ pub(super) fn locate(document: &Document, path: &str, matched: Option<usize>) ->
                 };
                 places.iter_mut().for_each(|place| place.push(index.to_string()));
             }
-            "$[]" => places = spread(document, &places)?,
+            "$[]" => places = spread(document, &places, budget)?,
             _ if part.starts_with("$[") => {
                 return refuse(format!("No array filter found for '{part}' in path '{path}'"));
             }
@@ -108,23 +144,29 @@ pub(super) fn locate(document: &Document, path: &str, matched: Option<usize>) ->
     Ok(places)
 }
 
-fn spread(document: &Document, places: &[Vec<String>]) -> Outcome<Vec<Vec<String>>> {
+fn spread(document: &Document, places: &[Vec<String>], budget: &Budget) -> Outcome<Vec<Vec<String>>> {
     let mut all = Vec::new();
     for place in places {
-        let path = place.join(".");
         match get(document, place) {
-            Some(Value::Array(items)) => all.extend((0..items.len()).map(|index| {
-                let mut element = place.clone();
-                element.push(index.to_string());
-                element
-            })),
+            Some(Value::Array(items)) => {
+                let steps = (items.len() * (place.len() + 1)) as u64;
+                budget.work(steps)?;
+                budget.bytes(32 * steps)?;
+                all.extend((0..items.len()).map(|index| {
+                    let mut element = place.clone();
+                    element.push(index.to_string());
+                    element
+                }));
+            }
             Some(other) => {
+                let path = place.join(".");
                 return refuse(format!(
                     "Cannot apply array updates to non-array element {path}: {}",
                     ejson::plain(other)
                 ));
             }
             None => {
+                let path = place.join(".");
                 return refuse(format!(
                     "The path '{path}' must exist in the document in order to apply array updates."
                 ));
@@ -145,7 +187,7 @@ pub(super) fn get<'a>(document: &'a Document, place: &[String]) -> Option<&'a Va
 }
 
 /// Puts a value at one place. Documents on the way are created, arrays are filled up with `null`.
-pub(super) fn put(document: &mut Document, place: &[String], value: Value) -> Outcome<()> {
+pub(super) fn put(document: &mut Document, place: &[String], value: Value, budget: &Budget) -> Outcome<()> {
     let Some((first, rest)) = place.split_first() else {
         return Ok(());
     };
@@ -156,35 +198,36 @@ pub(super) fn put(document: &mut Document, place: &[String], value: Value) -> Ou
     if document.get(first).is_none() {
         document.set(first.clone(), Document::new());
     }
-    document.get_mut(first).map_or(Ok(()), |inner| put_into(inner, first, rest, value))
+    document.get_mut(first).map_or(Ok(()), |inner| put_into(inner, first, rest, value, budget))
 }
 
-fn put_into(at: &mut Value, name: &str, place: &[String], value: Value) -> Outcome<()> {
-    let shown = ejson::plain(at);
+fn put_into(at: &mut Value, name: &str, place: &[String], value: Value, budget: &Budget) -> Outcome<()> {
     let step = place.first().map_or("", String::as_str);
-    let cannot = || refuse(format!("Cannot create field '{step}' in element {{{name}: {shown}}}"));
-    match at {
-        Value::Object(inner) => put(inner, place, value),
-        Value::Array(items) => {
-            let Ok(index) = step.parse::<usize>() else {
-                return cannot();
-            };
+    match (at, step.parse::<usize>()) {
+        (Value::Object(inner), _) => put(inner, place, value, budget),
+        (Value::Array(items), Ok(index)) => {
             if index > items.len() + MOST_PADDING {
                 return refuse(format!("can't backfill more than {MOST_PADDING} elements"));
             }
             let rest = place.get(1..).unwrap_or_default();
             if index >= items.len() {
+                let new = (index - items.len()) as u64 + 1;
+                budget.work(new)?;
+                budget.bytes(new * size_of::<Value>() as u64)?;
                 items.resize(index, Value::Null);
                 items.push(if rest.is_empty() { Value::Null } else { Document::new().into() });
             }
             match items.get_mut(index) {
                 Some(item) if rest.is_empty() => *item = value,
-                Some(item) => return put_into(item, step, rest, value),
+                Some(item) => return put_into(item, step, rest, value, budget),
                 None => {}
             }
             Ok(())
         }
-        _ => cannot(),
+        (at, _) => {
+            let shown = ejson::plain(at);
+            refuse(format!("Cannot create field '{step}' in element {{{name}: {shown}}}"))
+        }
     }
 }
 
@@ -234,9 +277,13 @@ mod tests {
         path.split('.').map(str::to_owned).collect()
     }
 
+    fn located(document: &Document, path: &str, matched: Option<usize>) -> Vec<Vec<String>> {
+        locate(document, path, matched, &Budget::default()).unwrap()
+    }
+
     fn after_put(document: serde_json::Value, path: &str) -> Document {
         let mut document = doc(document);
-        put(&mut document, &steps(path), Value::Int(7)).unwrap();
+        put(&mut document, &steps(path), Value::Int(7), &Budget::default()).unwrap();
         document
     }
 
@@ -273,8 +320,8 @@ mod tests {
     #[test]
     fn an_expression_collects_from_arrays() {
         assert_eq!(
-            gather(&value(json!({"a": [{"b": 1}, {"c": 2}, 3]})), &["a", "b"]),
-            Some(value(json!([1])))
+            gather(&value(json!({"a": [{"b": 1}, {"c": 2}, 3]})), &["a", "b"], &Budget::default()),
+            Ok(Some(value(json!([1]))))
         );
     }
 
@@ -289,19 +336,31 @@ mod tests {
     }
 
     #[test]
+    fn arrays_are_not_filled_up_without_end() {
+        let refused = put(&mut doc(json!({"a": []})), &steps("a.100001"), Value::Null, &Budget::default());
+        assert_eq!(refused.unwrap_err().to_string(), "can't backfill more than 100000 elements");
+    }
+
+    #[test]
+    fn a_path_that_forks_at_every_step_reaches_each_place_once() {
+        let nested = (0..45).fold(json!(1), |inner, _| json!([{ "0": inner }]));
+        assert!(reached(json!({ "a": nested }), &format!("a{}", ".0".repeat(67))).len() < 100);
+    }
+
+    #[test]
     fn a_scalar_has_no_fields() {
-        let refused = put(&mut doc(json!({"a": 1})), &steps("a.b"), Value::Null);
+        let refused = put(&mut doc(json!({"a": 1})), &steps("a.b"), Value::Null, &Budget::default());
         assert_eq!(refused.unwrap_err().to_string(), "Cannot create field 'b' in element {a: 1}");
     }
 
     #[test]
     fn the_positional_operator_becomes_an_index() {
-        assert_eq!(locate(&Document::new(), "a.$.x", Some(2)).unwrap(), [steps("a.2.x")]);
+        assert_eq!(located(&Document::new(), "a.$.x", Some(2)), [steps("a.2.x")]);
     }
 
     #[test]
     fn all_elements_are_as_many_places() {
-        assert_eq!(locate(&doc(json!({"a": [1, 2]})), "a.$[]", None).unwrap(), [steps("a.0"), steps("a.1")]);
+        assert_eq!(located(&doc(json!({"a": [1, 2]})), "a.$[]", None), [steps("a.0"), steps("a.1")]);
     }
 
     #[test]

@@ -4,19 +4,27 @@
 //! cuts arrays in either kind, and `$elemMatch` names the first matching element. Deliberately absent: the positional
 //! projection `a.$`.
 
+use std::collections::HashMap;
+
+use super::budget::Budget;
 use super::error::{Outcome, refuse};
 use super::filter::{Condition, Filter, is_operators};
+use super::path;
+use crate::cloud::measure::Measure;
 use crate::cloud::value::{Document, Value};
 
 /// Which fields to give back.
 #[derive(Clone, Debug)]
 pub(crate) struct Projection {
+    /// What is named, together with what goes without saying.
     fields: Shape,
     /// Whether only what is named is given.
     inclusive: bool,
     id: bool,
     slices: Vec<(Vec<String>, i64, Option<i64>)>,
     elements: Vec<(String, ElementMatch)>,
+    /// What it may cost, for all documents together.
+    budget: Budget,
 }
 
 #[derive(Clone, Debug)]
@@ -27,7 +35,7 @@ enum ElementMatch {
 
 /// Named paths, as a tree.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shape(Vec<(String, Option<Shape>)>);
+pub(super) struct Shape(HashMap<String, Option<Shape>>);
 
 impl Shape {
     /// Adds a path. A path inside one that is there already adds nothing.
@@ -35,22 +43,17 @@ impl Shape {
         let Some((first, rest)) = path.split_first() else {
             return;
         };
-        let known = self.0.iter_mut().find(|(name, _)| name == first);
-        match (known, rest.is_empty()) {
-            (Some((_, inner)), true) => *inner = None,
-            (Some((_, Some(inner))), false) => inner.add(rest),
-            (Some((_, None)), false) => {}
-            (None, true) => self.0.push(((*first).to_owned(), None)),
-            (None, false) => {
-                let mut inner = Shape::default();
-                inner.add(rest);
-                self.0.push(((*first).to_owned(), Some(inner)));
-            }
+        if rest.is_empty() {
+            self.0.insert((*first).to_owned(), None);
+        } else if let Some(inner) =
+            self.0.entry((*first).to_owned()).or_insert_with(|| Some(Shape::default()))
+        {
+            inner.add(rest);
         }
     }
 
     fn find(&self, name: &str) -> Option<&Option<Shape>> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, inner)| inner)
+        self.0.get(name)
     }
 
     /// The document with the named fields only.
@@ -100,12 +103,14 @@ impl Projection {
             id: true,
             slices: Vec::new(),
             elements: Vec::new(),
+            budget: Budget::default(),
         };
         let (mut included, mut excluded) = (false, false);
         for (path, value) in projection.iter() {
             if path.split('.').any(|part| part.starts_with('$')) {
                 return refuse(format!("Positional projection '{path}' is not supported."));
             }
+            path::check_length(path)?;
             match value {
                 Value::Object(operator) => parsed.add_operator(path, operator)?,
                 flag if path == "_id" => parsed.id = flag.is_truthy(),
@@ -124,7 +129,26 @@ impl Projection {
             && projection.get("_id").is_some_and(|flag| !matches!(flag, Value::Object(_)))
             && projection.len() == 1;
         parsed.inclusive = included || only_id || (!parsed.elements.is_empty() && !excluded);
+        parsed.complete();
         Ok(parsed)
+    }
+
+    /// Adds what goes without saying.
+    fn complete(&mut self) {
+        let fields = &mut self.fields;
+        if self.inclusive {
+            if self.id {
+                fields.add(&["_id"]);
+            }
+            for (path, ..) in &self.slices {
+                fields.add(&path.iter().map(String::as_str).collect::<Vec<_>>());
+            }
+            for (name, _) in &self.elements {
+                fields.add(&[name]);
+            }
+        } else if !self.id {
+            fields.add(&["_id"]);
+        }
     }
 
     fn add_operator(&mut self, path: &str, operator: &Document) -> Outcome<()> {
@@ -141,9 +165,9 @@ impl Projection {
             (Some(("$elemMatch", Value::Object(wanted))), None) => {
                 let condition = Value::Object(wanted.clone());
                 let wanted = if is_operators(&condition) {
-                    ElementMatch::Value(Condition::parse(&condition)?)
+                    ElementMatch::Value(Condition::parse(&condition, &self.budget)?)
                 } else {
-                    ElementMatch::Document(Filter::parse(wanted)?)
+                    ElementMatch::Document(Filter::parse_within(wanted, &self.budget)?)
                 };
                 self.elements.push((path.to_owned(), wanted));
                 Ok(())
@@ -156,21 +180,11 @@ impl Projection {
 
     /// What is given of a document.
     pub(crate) fn apply(&self, document: &Document) -> Outcome<Document> {
-        let mut shape = self.fields.clone();
-        if self.inclusive {
-            if self.id {
-                shape.add(&["_id"]);
-            }
-            for (path, ..) in &self.slices {
-                shape.add(&path.iter().map(String::as_str).collect::<Vec<_>>());
-            }
-            for (name, _) in &self.elements {
-                shape.add(&[name]);
-            }
-        } else if !self.id {
-            shape.add(&["_id"]);
-        }
-        let mut given = if self.inclusive { shape.include(document) } else { shape.exclude(document) };
+        self.budget.next_document();
+        self.budget.measured(Measure::of_document(document))?;
+        self.budget.each(self.slices.len() + self.elements.len())?;
+        let fields = &self.fields;
+        let mut given = if self.inclusive { fields.include(document) } else { fields.exclude(document) };
         for (path, skip, limit) in &self.slices {
             if let Some((first, rest)) = path.split_first()
                 && let Some(value) = given.get_mut(first)
@@ -179,7 +193,7 @@ impl Projection {
             }
         }
         for (name, wanted) in &self.elements {
-            match first_match(document.get(name), wanted)? {
+            match first_match(document.get(name), wanted, &self.budget)? {
                 Some(element) => given.set(name.clone(), Value::Array(vec![element])),
                 None => {
                     given.remove(name);
@@ -229,10 +243,10 @@ fn cut(value: &mut Value, path: &[String], skip: i64, limit: Option<i64>) {
     }
 }
 
-fn first_match(value: Option<&Value>, wanted: &ElementMatch) -> Outcome<Option<Value>> {
+fn first_match(value: Option<&Value>, wanted: &ElementMatch, budget: &Budget) -> Outcome<Option<Value>> {
     for item in value.and_then(Value::as_array).unwrap_or_default() {
         let found = match (wanted, item) {
-            (ElementMatch::Value(condition), item) => condition.holds(item)?,
+            (ElementMatch::Value(condition), item) => condition.holds(item, budget)?,
             (ElementMatch::Document(filter), Value::Object(item)) => filter.matches(item)?,
             (ElementMatch::Document(_), _) => false,
         };

@@ -4,9 +4,13 @@
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 
+use super::budget::Budget;
 use super::error::{Outcome, refuse};
 use super::path::reach;
 use crate::cloud::value::{Document, Value};
+
+/// The most keys. MongoDB's own limit, which is that of fields in an index.
+const MOST_KEYS: usize = 32;
 
 /// By what to sort.
 #[derive(Clone, Debug)]
@@ -24,6 +28,9 @@ type Key = Option<Value>;
 impl SortOrder {
     /// Reads `{a: 1, b: -1}`.
     pub(crate) fn parse(order: &Document) -> Outcome<SortOrder> {
+        if order.len() > MOST_KEYS {
+            return refuse(format!("a sort has {MOST_KEYS} keys at most"));
+        }
         let keys = order.iter().map(|(path, direction)| match direction.as_f64() {
             Some(1.0) => Ok((path.to_owned(), Direction::Up)),
             Some(-1.0) => Ok((path.to_owned(), Direction::Down)),
@@ -45,13 +52,31 @@ impl SortOrder {
         documents.extend(keyed.into_iter().map(|(_, document)| document));
     }
 
+    /// Sorts documents that are part of something larger.
+    pub(super) fn sort_within(&self, documents: &mut Vec<Document>, budget: &Budget) -> Outcome<()> {
+        let mut keyed = Vec::with_capacity(documents.len());
+        budget.next_document();
+        for document in documents.drain(..) {
+            let keys = self.keys(&document);
+            for key in keys.iter().flatten() {
+                budget.make(key)?;
+            }
+            keyed.push((keys, document));
+        }
+        let comparisons = keyed.len() as u64 * u64::from(keyed.len().checked_ilog2().unwrap_or(0));
+        budget.work(comparisons)?;
+        keyed.sort_by(|(a, _), (b, _)| self.compare(a, b));
+        documents.extend(keyed.into_iter().map(|(_, document)| document));
+        Ok(())
+    }
+
     fn keys(&self, document: &Document) -> Vec<Key> {
         self.0.iter().map(|(path, direction)| key(document, path, *direction)).collect()
     }
 
     fn compare(&self, a: &[Key], b: &[Key]) -> Ordering {
         for ((_, direction), (a, b)) in self.0.iter().zip(a.iter().zip(b)) {
-            let order = compare_keys(a, b);
+            let order = compare_keys(a.as_ref(), b.as_ref());
             if order != Ordering::Equal {
                 return if *direction == Direction::Up { order } else { order.reverse() };
             }
@@ -60,7 +85,7 @@ impl SortOrder {
     }
 }
 
-fn compare_keys(a: &Key, b: &Key) -> Ordering {
+fn compare_keys(a: Option<&Value>, b: Option<&Value>) -> Ordering {
     match (a, b) {
         (Some(a), Some(b)) => a.compare(b),
         _ => a.is_some().cmp(&b.is_some()),
@@ -68,20 +93,20 @@ fn compare_keys(a: &Key, b: &Key) -> Ordering {
 }
 
 fn key(document: &Document, path: &str, direction: Direction) -> Key {
-    let mut keys: Vec<Key> = Vec::new();
+    let mut keys: Vec<Option<&Value>> = Vec::new();
     for place in reach(document, path) {
         match place.value {
             Some(Value::Array(items)) if items.is_empty() => keys.push(None),
-            Some(Value::Array(items)) => keys.extend(items.iter().cloned().map(Some)),
-            Some(value) => keys.push(Some(value.clone())),
-            None => keys.push(Some(Value::Null)),
+            Some(Value::Array(items)) => keys.extend(items.iter().map(Some)),
+            Some(value) => keys.push(Some(value)),
+            None => keys.push(Some(&Value::Null)),
         }
     }
     let chosen = match direction {
-        Direction::Up => keys.into_iter().min_by(compare_keys),
-        Direction::Down => keys.into_iter().max_by(compare_keys),
+        Direction::Up => keys.into_iter().min_by(|a, b| compare_keys(*a, *b)),
+        Direction::Down => keys.into_iter().max_by(|a, b| compare_keys(*a, *b)),
     };
-    chosen.unwrap_or(Some(Value::Null))
+    chosen.map_or(Some(Value::Null), |key| key.cloned())
 }
 
 /// Puts values in order, as `$push` with `$sort` does: by themselves, or by their fields.
@@ -91,7 +116,12 @@ pub(super) fn sort_values(values: &mut [Value], order: &Value) -> Outcome<()> {
             let order = SortOrder::parse(fields)?;
             let empty = Document::new();
             let keys = |value: &Value| order.keys(value.as_object().unwrap_or(&empty));
-            values.sort_by(|a, b| order.compare(&keys(a), &keys(b)));
+            let mut keyed: Vec<(Vec<Key>, Value)> =
+                values.iter_mut().map(|value| (keys(value), std::mem::replace(value, Value::Null))).collect();
+            keyed.sort_by(|(a, _), (b, _)| order.compare(a, b));
+            for (place, (_, value)) in values.iter_mut().zip(keyed) {
+                *place = value;
+            }
             Ok(())
         }
         number => match number.as_f64() {

@@ -1,5 +1,6 @@
 //! `db.collection(…)` and what follows, up to the verb.
 
+use super::super::measure::Measure;
 use super::super::request::{Find, Reach, Request, Verb};
 use super::super::value::{Document, Value};
 use super::encode;
@@ -45,12 +46,17 @@ const STAGES: [&str; 15] = [
 
 impl Target {
     /// A whole collection.
-    pub(super) fn collection(collection: String) -> Target {
-        Target { collection, id: None, find: Find::default() }
+    pub(super) fn collection(collection: String) -> Box<Target> {
+        Box::new(Target { collection, id: None, find: Find::default() })
+    }
+
+    /// How much has been said.
+    pub(super) fn measure(&self) -> Measure {
+        self.find.measure()
     }
 
     fn request(self, verb: Verb) -> Done {
-        Ok(Item::Request(Request { collection: self.collection, verb }))
+        Ok(Item::Request(Box::new(Request { collection: self.collection, verb })))
     }
 
     /// The documents meant, and how many of them.
@@ -63,9 +69,18 @@ impl Target {
 }
 
 impl Aggregation {
+    fn of(collection: Option<String>) -> Box<Aggregation> {
+        Box::new(Aggregation { collection, stages: Vec::new() })
+    }
+
     /// `$.pipeline()`
-    pub(super) fn pipeline() -> Aggregation {
-        Aggregation { collection: None, stages: Vec::new() }
+    pub(super) fn pipeline() -> Box<Aggregation> {
+        Aggregation::of(None)
+    }
+
+    /// How much has been said.
+    pub(super) fn measure(&self) -> Measure {
+        Measure::around(self.stages.iter().map(Measure::of_document))
     }
 }
 
@@ -76,7 +91,7 @@ fn only(id: Value) -> Document {
 }
 
 /// A method of a collection, a query or a document.
-pub(super) fn call_target(mut target: Target, name: &str, arguments: Vec<Item>, now: i64) -> Done {
+pub(super) fn call_target(mut target: Box<Target>, name: &str, arguments: Vec<Item>, now: i64) -> Done {
     let first = arguments.first();
     let value = || first.and_then(|item| item.to_value(now));
     match name {
@@ -116,10 +131,8 @@ pub(super) fn call_target(mut target: Target, name: &str, arguments: Vec<Item>, 
             target.find.limit = Some(count("limit", value())?);
             Ok(Item::Target(target))
         }
-        "aggregate" => {
-            Ok(Item::Aggregation(Aggregation { collection: Some(target.collection), stages: Vec::new() }))
-        }
-        name => verb(target, name, first, now),
+        "aggregate" => Ok(Item::Aggregation(Aggregation::of(Some(target.collection)))),
+        name => verb(*target, name, arguments.into_iter().next(), now),
     }
 }
 
@@ -130,17 +143,28 @@ fn count(name: &str, value: Option<Value>) -> Result<u64, String> {
         .ok_or_else(|| format!("{name} needs a number from 0"))
 }
 
-fn verb(target: Target, name: &str, argument: Option<&Item>, now: i64) -> Done {
-    let data = || {
-        let data = match argument {
-            Some(Item::Object(fields)) => {
-                fields.iter().find(|(name, _)| name == "data").map(|(_, item)| item.clone())
-            }
-            Some(Item::Value(Value::Object(fields))) => fields.get("data").cloned().map(Item::Value),
-            _ => None,
-        };
-        data.ok_or_else(|| format!("{name} needs {{ data }}"))
+/// What stands behind `data` in the argument.
+fn data(name: &str, argument: Option<Item>) -> Result<Item, String> {
+    let data = match argument {
+        Some(Item::Object(mut fields)) => fields.swap_remove("data"),
+        Some(Item::Value(Value::Object(mut fields))) => fields.remove("data").map(Item::Value),
+        _ => None,
     };
+    data.ok_or_else(|| format!("{name} needs {{ data }}"))
+}
+
+/// A document as it can be stored.
+fn document(value: Value) -> Result<Document, String> {
+    let Value::Object(document) = value else {
+        return Err("data of add is a document or a list of them".to_owned());
+    };
+    match Measure::of_document(&document).refusal() {
+        Some(refusal) => Err(refusal),
+        None => Ok(document),
+    }
+}
+
+fn verb(target: Target, name: &str, argument: Option<Item>, now: i64) -> Done {
     match name {
         "get" => {
             let mut find = target.find.clone();
@@ -159,30 +183,26 @@ fn verb(target: Target, name: &str, argument: Option<&Item>, now: i64) -> Done {
         }
         "update" => {
             let (filter, reach) = target.reach();
-            let update = encode::update(&data()?, now)?;
+            let update = encode::update(&data(name, argument)?, now)?;
             target.request(Verb::Update(filter, update, reach))
         }
         "set" => {
             let id = target.id.clone().ok_or("set belongs to a document: doc(id).set")?;
-            let Some(Value::Object(document)) = data()?.to_value(now) else {
+            let Some(whole @ Value::Object(_)) = data(name, argument)?.into_value(now) else {
                 return Err("update operator complicit: data of set is a whole document".to_owned());
             };
+            let document = document(whole)?;
             if document.get("_id").is_some() {
                 return Err("the value of _id cannot be changed".to_owned());
             }
             target.request(Verb::Set(id, document))
         }
         "add" => {
-            let documents = match data()?.to_value(now) {
-                Some(Value::Object(document)) => vec![Value::Object(document)],
-                Some(Value::Array(documents)) => documents,
-                _ => return Err("data of add is a document or a list of them".to_owned()),
-            };
-            let documents = documents.into_iter().map(|document| match document {
-                Value::Object(document) => Ok(document),
-                _ => Err("data of add is a document or a list of them".to_owned()),
-            });
-            let documents = documents.collect::<Result<Vec<Document>, String>>()?;
+            let documents = match data(name, argument)?.into_value(now) {
+                Some(Value::Array(documents)) => documents.into_iter().map(document).collect(),
+                Some(one) => document(one).map(|document| vec![document]),
+                None => Err("data of add is a document or a list of them".to_owned()),
+            }?;
             target.request(Verb::Add(documents))
         }
         _ => Err(format!("RuntimeError: cannot get property {name:?} of a collection")),
@@ -191,14 +211,15 @@ fn verb(target: Target, name: &str, argument: Option<&Item>, now: i64) -> Done {
 
 /// A method of an aggregation.
 pub(super) fn call_aggregation(
-    mut aggregation: Aggregation,
+    mut aggregation: Box<Aggregation>,
     name: &str,
     arguments: Vec<Item>,
     now: i64,
 ) -> Done {
     match (name, aggregation.collection.take()) {
         ("end", Some(collection)) => {
-            Ok(Item::Request(Request { collection, verb: Verb::Aggregate(aggregation.stages) }))
+            let verb = Verb::Aggregate(aggregation.stages);
+            Ok(Item::Request(Box::new(Request { collection, verb })))
         }
         ("done", None) => Ok(Item::Pipeline(aggregation.stages)),
         (name, collection) => {

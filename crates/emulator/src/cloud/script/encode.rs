@@ -41,15 +41,7 @@ fn conjuncts(path: &str, item: &Item, now: i64, all: &mut Vec<Document>) -> Enco
                 field(path, name, item, now, all)?;
             }
         }
-        Item::Value(Value::Object(fields)) => {
-            if !path.is_empty() && fields.iter().any(|(name, _)| name.starts_with('$')) {
-                all.push(one(path, fields.clone()));
-                return Ok(());
-            }
-            for (name, value) in fields.iter() {
-                field(path, name, &Item::Value(value.clone()), now, all)?;
-            }
-        }
+        Item::Value(value) => return equality(path, value, all),
         Item::Condition(condition) => return conditions(path, condition, now, all),
         item if path.is_empty() => return Err(format!("a condition is an object, not {}", item.kind())),
         item => {
@@ -62,15 +54,49 @@ fn conjuncts(path: &str, item: &Item, now: i64, all: &mut Vec<Document>) -> Enco
     Ok(())
 }
 
+/// The conditions of a plain value: one, or one for each field that is reached.
+fn equality(path: &str, value: &Value, all: &mut Vec<Document>) -> Encoded<()> {
+    match value {
+        Value::Object(fields) => {
+            if !path.is_empty() && fields.iter().any(|(name, _)| name.starts_with('$')) {
+                all.push(one(path, fields.clone()));
+                return Ok(());
+            }
+            for (name, value) in fields.iter() {
+                match (path, name) {
+                    ("", "$and" | "$or" | "$nor") => {
+                        let Value::Array(values) = value else {
+                            return Err(format!("{name} needs a list, not a value"));
+                        };
+                        all.push(one(name, each("", values, equality)?));
+                    }
+                    ("", operator) if operator.starts_with('$') => all.push(one(name, value.clone())),
+                    _ => equality(&below(path, name), value, all)?,
+                }
+            }
+            Ok(())
+        }
+        _ if path.is_empty() => Err("a condition is an object, not a value".to_owned()),
+        value => {
+            all.push(one(path, value.clone()));
+            Ok(())
+        }
+    }
+}
+
+fn below(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
 fn field(path: &str, name: &str, item: &Item, now: i64, all: &mut Vec<Document>) -> Encoded<()> {
     // Raw groups of MongoDB's are taken as they are.
     if path.is_empty() && matches!(name, "$and" | "$or" | "$nor") {
-        let items = match item {
-            Item::Array(items) => items.clone(),
-            Item::Value(Value::Array(values)) => values.iter().cloned().map(Item::Value).collect(),
+        let group = match item {
+            Item::Array(items) => group("", items, now)?,
+            Item::Value(Value::Array(values)) => each("", values, equality)?,
             item => return Err(format!("{name} needs a list, not {}", item.kind())),
         };
-        all.push(one(name, group("", &items, now)?));
+        all.push(one(name, group));
         return Ok(());
     }
     if path.is_empty() && name.starts_with('$') {
@@ -78,8 +104,7 @@ fn field(path: &str, name: &str, item: &Item, now: i64, all: &mut Vec<Document>)
         all.push(one(name, value));
         return Ok(());
     }
-    let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-    conjuncts(&path, item, now, all)
+    conjuncts(&below(path, name), item, now, all)
 }
 
 fn conditions(path: &str, condition: &Condition, now: i64, all: &mut Vec<Document>) -> Encoded<()> {
@@ -112,9 +137,17 @@ fn conditions(path: &str, condition: &Condition, now: i64, all: &mut Vec<Documen
 
 /// Each item as a document of its own.
 fn group(path: &str, items: &[Item], now: i64) -> Encoded<Value> {
+    each(path, items, |path, item, all| conjuncts(path, item, now, all))
+}
+
+fn each<T>(
+    path: &str,
+    items: &[T],
+    encode: impl Fn(&str, &T, &mut Vec<Document>) -> Encoded<()>,
+) -> Encoded<Value> {
     let documents = items.iter().map(|item| {
         let mut all = Vec::new();
-        conjuncts(path, item, now, &mut all)?;
+        encode(path, item, &mut all)?;
         Ok(Value::Object(joined(all)))
     });
     Ok(Value::Array(documents.collect::<Encoded<Vec<Value>>>()?))
@@ -140,7 +173,7 @@ pub(super) fn nested(item: &Item, now: i64) -> Encoded<Value> {
             Ok(joined(all).into())
         }
         Item::Object(fields) => {
-            let kept = fields.iter().filter(|(_, item)| *item != Item::Undefined);
+            let kept = fields.iter().filter(|(_, item)| **item != Item::Undefined);
             let fields = kept.map(|(name, item)| Ok((name.clone(), nested(item, now)?)));
             Ok(Value::Object(fields.collect::<Encoded<Document>>()?))
         }
@@ -159,7 +192,7 @@ pub(super) fn update(item: &Item, now: i64) -> Encoded<Document> {
         }
         Item::Value(Value::Object(fields)) => {
             for (name, value) in fields.iter() {
-                operate(name, &Item::Value(value.clone()), now, &mut operators)?;
+                set(name, value, &mut operators)?;
             }
         }
         item => return Err(format!("data of update is an object, not {}", item.kind())),
@@ -167,23 +200,39 @@ pub(super) fn update(item: &Item, now: i64) -> Encoded<Document> {
     Ok(operators)
 }
 
-fn operate(path: &str, item: &Item, now: i64, operators: &mut Document) -> Encoded<()> {
+fn check_not_id(path: &str) -> Encoded<()> {
     if path == "_id" {
         return Err("the value of _id cannot be changed".to_owned());
     }
-    let below = |name: &str| format!("{path}.{name}");
+    Ok(())
+}
+
+/// Sets what is plain, object by object down to their fields.
+fn set(path: &str, value: &Value, operators: &mut Document) -> Encoded<()> {
+    check_not_id(path)?;
+    match value {
+        Value::Object(fields) if !is_shape(fields) => {
+            fields.iter().try_for_each(|(name, value)| set(&format!("{path}.{name}"), value, operators))
+        }
+        value => {
+            add(operators, "$set", path, value.clone());
+            Ok(())
+        }
+    }
+}
+
+fn operate(path: &str, item: &Item, now: i64, operators: &mut Document) -> Encoded<()> {
+    check_not_id(path)?;
     match item {
         Item::Undefined => Ok(()),
         Item::Operation(operator, value) => {
             add(operators, operator, path, value.clone());
             Ok(())
         }
-        Item::Object(fields) => {
-            fields.iter().try_for_each(|(name, item)| operate(&below(name), item, now, operators))
-        }
-        Item::Value(Value::Object(fields)) if !is_shape(fields) => fields
+        Item::Object(fields) => fields
             .iter()
-            .try_for_each(|(name, value)| operate(&below(name), &Item::Value(value.clone()), now, operators)),
+            .try_for_each(|(name, item)| operate(&format!("{path}.{name}"), item, now, operators)),
+        Item::Value(value) => set(path, value, operators),
         item => {
             let value =
                 item.to_value(now).ok_or_else(|| format!("{} cannot be stored in {path:?}", item.kind()))?;

@@ -1,25 +1,38 @@
 //! From the syntax tree to items: literals, names, members, calls.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
+use indexmap::IndexMap;
 use oxc_ast::ast::{
-    Argument, ArrayExpressionElement, BindingPattern, Expression, ObjectPropertyKind, Program, PropertyKey,
-    PropertyKind, Statement, UnaryOperator, VariableDeclaration,
+    Argument, ArrayExpression, ArrayExpressionElement, BindingPattern, CallExpression,
+    ComputedMemberExpression, Expression, NewExpression, ObjectExpression, ObjectProperty,
+    ObjectPropertyKind, Program, PropertyKey, PropertyKind, Statement, StaticMemberExpression,
+    UnaryExpression, UnaryOperator, VariableDeclaration,
 };
 use oxc_span::{GetSpan as _, Span};
 
 use super::super::ejson;
+use super::super::measure::DEEPEST_DOCUMENT;
 use super::super::request::Request;
-use super::super::value::Value;
+use super::super::value::{Document, Value};
 use super::item::{Global, Item};
-use super::{Evaluated, chain, methods};
+use super::{Evaluated, Fault, chain, methods};
 
 /// Evaluates one text.
 pub(super) struct Interpreter {
     /// The moment of the request, in milliseconds since 1970.
     now: i64,
     names: HashMap<String, Item>,
+    /// How many bytes names have brought into the text so far.
+    named: Cell<u64>,
 }
+
+/// What stands behind names may take as many bytes, counted each time that a name is used: names of lists of names
+/// would fill any memory.
+const MOST_NAMED: u64 = 32 * 1024 * 1024;
+/// The deepest request. Conditions are nested deeper than the documents that they are about.
+const DEEPEST_REQUEST: usize = 2 * DEEPEST_DOCUMENT;
 
 impl Interpreter {
     /// With the names that every text has.
@@ -27,7 +40,7 @@ impl Interpreter {
         let known =
             [("db", Global::Db), ("_", Global::Command), ("$", Global::Aggregate), ("Date", Global::Date)];
         let names = known.into_iter().map(|(name, global)| (name.to_owned(), Item::Global(global)));
-        Interpreter { now, names: names.collect() }
+        Interpreter { now, names: names.collect(), named: Cell::new(0) }
     }
 
     /// The request that the last expression is.
@@ -47,7 +60,10 @@ impl Interpreter {
             }
         }
         match last {
-            Some((Item::Request(request), _)) => Ok(request),
+            Some((Item::Request(request), at)) if request.measure().depth > DEEPEST_REQUEST => {
+                Err((format!("the request is nested deeper than {DEEPEST_REQUEST} levels"), at))
+            }
+            Some((Item::Request(request), _)) => Ok(*request),
             Some((item, at)) => Err((format!("the text ends in {}, not in a request", item.kind()), at)),
             None => Err(("the text has no request".to_owned(), 0)),
         }
@@ -59,6 +75,11 @@ impl Interpreter {
                 return Err(("a name is declared without a value".to_owned(), declarator.span.start));
             };
             let item = self.item(init)?;
+            if item.measure().depth > DEEPEST_DOCUMENT {
+                let reason =
+                    format!("what a name stands for is nested deeper than {DEEPEST_DOCUMENT} levels");
+                return Err((reason, declarator.span.start));
+            }
             match &declarator.id {
                 BindingPattern::BindingIdentifier(name) => {
                     self.names.insert(name.name.to_string(), item);
@@ -83,57 +104,59 @@ impl Interpreter {
         Ok(())
     }
 
+    /// Every kind of expression has a function of its own, which keeps what is on the stack small where they nest.
     fn item(&self, expression: &Expression<'_>) -> Evaluated<Item> {
-        let value = |value: Value| Ok(Item::Value(value));
         match expression {
-            Expression::NullLiteral(_) => value(Value::Null),
-            Expression::BooleanLiteral(literal) => value(Value::Bool(literal.value)),
-            Expression::NumericLiteral(literal) => value(Value::number(literal.value)),
-            Expression::StringLiteral(literal) => value(Value::String(literal.value.to_string())),
-            Expression::RegExpLiteral(literal) => {
-                value(Value::Regex(literal.regex.pattern.text.to_string(), literal.regex.flags.to_string()))
-            }
-            Expression::TemplateLiteral(literal) => {
-                match (literal.quasis.first(), literal.expressions.first()) {
-                    (Some(only), None) => value(Value::String(
-                        only.value.cooked.as_ref().map_or_else(String::new, ToString::to_string),
-                    )),
-                    _ => Err(unsupported("a template with expressions", literal.span)),
-                }
-            }
             Expression::UnaryExpression(unary) => self.negative(unary),
-            Expression::Identifier(name) if name.name == "undefined" => Ok(Item::Undefined),
-            Expression::Identifier(name) => self
-                .names
-                .get(name.name.as_str())
-                .cloned()
-                .ok_or_else(|| (format!("ReferenceError: {} is not defined", name.name), name.span.start)),
+            Expression::Identifier(name) => {
+                self.named(name.name.as_str()).map_err(|why| (why, name.span.start))
+            }
             Expression::ArrayExpression(array) => self.array(array),
             Expression::ObjectExpression(object) => self.object(object),
-            Expression::StaticMemberExpression(member) if !member.optional => {
-                let object = self.item(&member.object)?;
-                methods::member(&object, member.property.name.as_str())
-                    .map_err(|why| (why, member.property.span.start))
-            }
-            Expression::ComputedMemberExpression(member) if !member.optional => {
-                let object = self.item(&member.object)?;
-                let key = self.text(&member.expression)?;
-                methods::member(&object, &key).map_err(|why| (why, member.expression.span().start))
-            }
-            Expression::CallExpression(call) if !call.optional => {
-                let arguments = self.arguments(&call.arguments)?;
-                self.call(&call.callee, arguments)
-            }
-            Expression::NewExpression(new) => {
-                let constructor = self.item(&new.callee)?;
-                let arguments = self.arguments(&new.arguments)?;
-                methods::construct(&constructor, &arguments, self.now).map_err(|why| (why, new.span.start))
-            }
-            other => Err(unsupported("this expression", other.span())),
+            Expression::StaticMemberExpression(member) if !member.optional => self.member(member),
+            Expression::ComputedMemberExpression(member) if !member.optional => self.computed(member),
+            Expression::CallExpression(call) if !call.optional => self.call(call),
+            Expression::NewExpression(new) => self.construct(new),
+            other => literal(other).map(Item::Value),
         }
     }
 
-    fn negative(&self, unary: &oxc_ast::ast::UnaryExpression<'_>) -> Evaluated<Item> {
+    fn member(&self, member: &StaticMemberExpression<'_>) -> Evaluated<Item> {
+        let object = self.item(&member.object)?;
+        let name = &member.property;
+        methods::member(&object, name.name.as_str()).map_err(|why| (why, name.span.start))
+    }
+
+    fn computed(&self, member: &ComputedMemberExpression<'_>) -> Evaluated<Item> {
+        let object = self.item(&member.object)?;
+        let key = self.text(&member.expression)?;
+        methods::member(&object, &key).map_err(|why| (why, member.expression.span().start))
+    }
+
+    fn construct(&self, new: &NewExpression<'_>) -> Evaluated<Item> {
+        let constructor = self.item(&new.callee)?;
+        let arguments = self.arguments(&new.arguments)?;
+        methods::construct(&constructor, arguments, self.now).map_err(|why| (why, new.span.start))
+    }
+
+    /// What a name stands for.
+    fn named(&self, name: &str) -> Result<Item, String> {
+        if name == "undefined" {
+            return Ok(Item::Undefined);
+        }
+        let item = self.names.get(name).ok_or_else(|| format!("ReferenceError: {name} is not defined"))?;
+        if !matches!(item, Item::Global(_)) {
+            self.named.set(self.named.get().saturating_add(item.measure().memory));
+        }
+        if self.named.get() > MOST_NAMED {
+            return Err(format!(
+                "what names stand for takes more than {MOST_NAMED} bytes: use them less often"
+            ));
+        }
+        Ok(item.clone())
+    }
+
+    fn negative(&self, unary: &UnaryExpression<'_>) -> Evaluated<Item> {
         match (unary.operator, &unary.argument) {
             (UnaryOperator::UnaryNegation, Expression::NumericLiteral(literal)) => {
                 Ok(Item::Value(Value::number(-literal.value)))
@@ -145,39 +168,25 @@ impl Interpreter {
         }
     }
 
-    fn array(&self, array: &oxc_ast::ast::ArrayExpression<'_>) -> Evaluated<Item> {
-        let items = array.elements.iter().map(|element| match element {
-            ArrayExpressionElement::SpreadElement(spread) => Err(unsupported("a spread", spread.span)),
-            ArrayExpressionElement::Elision(hole) => Err(unsupported("a hole in a list", hole.span)),
-            element => match element.as_expression() {
-                Some(expression) => self.item(expression),
-                None => Err(unsupported("this element", element.span())),
-            },
-        });
-        let items = items.collect::<Evaluated<Vec<Item>>>()?;
-        Ok(plain(Item::Array(items), self.now))
+    fn array(&self, array: &ArrayExpression<'_>) -> Evaluated<Item> {
+        let mut items = Vec::with_capacity(array.elements.len());
+        for element in &array.elements {
+            items.push(match element.as_expression() {
+                Some(expression) => self.item(expression)?,
+                None => return Err(unsupported_element(element)),
+            });
+        }
+        Ok(list(items))
     }
 
-    fn object(&self, object: &oxc_ast::ast::ObjectExpression<'_>) -> Evaluated<Item> {
-        let mut fields: Vec<(String, Item)> = Vec::new();
+    fn object(&self, object: &ObjectExpression<'_>) -> Evaluated<Item> {
+        let mut fields: IndexMap<String, Item> = IndexMap::new();
         for property in &object.properties {
-            let property = match property {
-                ObjectPropertyKind::ObjectProperty(property) => property,
-                ObjectPropertyKind::SpreadProperty(spread) => {
-                    return Err(unsupported("a spread", spread.span));
-                }
-            };
-            if property.kind != PropertyKind::Init || property.method {
-                return Err(unsupported("a function", property.span));
-            }
+            let property = plain_property(property)?;
             let key = self.key(&property.key, property.computed)?;
-            let item = self.item(&property.value)?;
-            match fields.iter_mut().find(|(name, _)| *name == key) {
-                Some((_, before)) => *before = item,
-                None => fields.push((key, item)),
-            }
+            fields.insert(key, self.item(&property.value)?);
         }
-        Ok(plain(Item::Object(fields), self.now))
+        Ok(whole(fields))
     }
 
     fn key(&self, key: &PropertyKey<'_>, computed: bool) -> Evaluated<String> {
@@ -204,57 +213,113 @@ impl Interpreter {
     }
 
     fn arguments(&self, arguments: &[Argument<'_>]) -> Evaluated<Vec<Item>> {
-        let items = arguments.iter().map(|argument| match argument.as_expression() {
-            Some(expression) => self.item(expression),
-            None => Err(unsupported("a spread", argument.span())),
-        });
-        items.collect()
+        let mut items = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            items.push(match argument.as_expression() {
+                Some(expression) => self.item(expression)?,
+                None => return Err(unsupported("a spread", argument.span())),
+            });
+        }
+        Ok(items)
     }
 
-    fn call(&self, callee: &Expression<'_>, arguments: Vec<Item>) -> Evaluated<Item> {
-        let (object, name, at) = match callee {
+    fn call(&self, call: &CallExpression<'_>) -> Evaluated<Item> {
+        let arguments = self.arguments(&call.arguments)?;
+        match &call.callee {
             Expression::StaticMemberExpression(member) => {
-                (self.item(&member.object)?, member.property.name.to_string(), member.property.span)
+                let object = self.item(&member.object)?;
+                let name = &member.property;
+                self.called(object, name.name.as_str(), arguments).map_err(|why| (why, name.span.start))
             }
             Expression::ComputedMemberExpression(member) => {
-                (self.item(&member.object)?, self.text(&member.expression)?, member.span)
+                let object = self.item(&member.object)?;
+                let name = self.text(&member.expression)?;
+                self.called(object, &name, arguments).map_err(|why| (why, member.span.start))
             }
             // `const { Point } = db.Geo; Point(1, 2)`
             callee => {
                 let item = self.item(callee)?;
-                return methods::construct(&item, &arguments, self.now)
-                    .map_err(|why| (why, callee.span().start));
+                methods::construct(&item, arguments, self.now).map_err(|why| (why, callee.span().start))
             }
-        };
-        let called = match object {
-            Item::Global(global) => methods::call(global, &name, arguments, self.now),
-            Item::Condition(condition) => methods::extend(condition, &name, arguments, self.now),
-            Item::Target(target) => chain::call_target(target, &name, arguments, self.now),
-            Item::Aggregation(aggregation) => {
-                chain::call_aggregation(aggregation, &name, arguments, self.now)
-            }
+        }
+    }
+
+    fn called(&self, object: Item, name: &str, arguments: Vec<Item>) -> Result<Item, String> {
+        match object {
+            Item::Global(global) => methods::call(global, name, arguments, self.now),
+            Item::Condition(condition) => methods::extend(condition, name, arguments, self.now),
+            Item::Target(target) => chain::call_target(target, name, arguments, self.now),
+            Item::Aggregation(aggregation) => chain::call_aggregation(aggregation, name, arguments, self.now),
             other => Err(format!("TypeError: {} has no method {name:?}", other.kind())),
-        };
-        called.map_err(|why| (why, at.start))
+        }
     }
 }
 
-/// What holds no command is a plain value from here on; Extended JSON in it is understood, because clients send it.
-fn plain(item: Item, now: i64) -> Item {
-    let has_shapes = match &item {
-        Item::Array(items) => items.iter().any(is_special),
-        Item::Object(fields) => fields.iter().any(|(_, item)| is_special(item)),
-        _ => true,
-    };
-    if has_shapes {
-        return item;
+/// A value that is written out.
+fn literal(expression: &Expression<'_>) -> Evaluated<Value> {
+    Ok(match expression {
+        Expression::NullLiteral(_) => Value::Null,
+        Expression::BooleanLiteral(literal) => Value::Bool(literal.value),
+        Expression::NumericLiteral(literal) => Value::number(literal.value),
+        Expression::StringLiteral(literal) => Value::String(literal.value.to_string()),
+        Expression::RegExpLiteral(literal) => {
+            Value::Regex(literal.regex.pattern.text.to_string(), literal.regex.flags.to_string())
+        }
+        Expression::TemplateLiteral(literal) => match (literal.quasis.first(), literal.expressions.first()) {
+            (Some(only), None) => {
+                Value::String(only.value.cooked.as_ref().map_or_else(String::new, ToString::to_string))
+            }
+            _ => return Err(unsupported("a template with expressions", literal.span)),
+        },
+        other => return Err(unsupported("this expression", other.span())),
+    })
+}
+
+fn unsupported_element(element: &ArrayExpressionElement<'_>) -> Fault {
+    match element {
+        ArrayExpressionElement::SpreadElement(spread) => unsupported("a spread", spread.span),
+        ArrayExpressionElement::Elision(hole) => unsupported("a hole in a list", hole.span),
+        element => unsupported("this element", element.span()),
     }
-    let Some(value) = item.to_value(now) else { return item };
-    match ejson::read(&ejson::plain(&value)) {
-        // None of its forms: how numbers were written is kept.
-        Value::Object(_) | Value::Array(_) => Item::Value(value),
-        recognised => Item::Value(recognised),
+}
+
+/// A property that is a name and a value.
+fn plain_property<'p, 't>(property: &'p ObjectPropertyKind<'t>) -> Evaluated<&'p ObjectProperty<'t>> {
+    match property {
+        ObjectPropertyKind::ObjectProperty(property)
+            if property.kind != PropertyKind::Init || property.method =>
+        {
+            Err(unsupported("a function", property.span))
+        }
+        ObjectPropertyKind::ObjectProperty(property) => Ok(property),
+        ObjectPropertyKind::SpreadProperty(spread) => Err(unsupported("a spread", spread.span)),
     }
+}
+
+/// What holds no command is a plain value from here on.
+fn list(items: Vec<Item>) -> Item {
+    if items.iter().any(is_special) {
+        return Item::Array(items);
+    }
+    let values = items.into_iter().map(|item| match item {
+        Item::Value(value) => value,
+        // As JavaScript clients write it.
+        _ => Value::Null,
+    });
+    Item::Value(values.collect::<Vec<Value>>().into())
+}
+
+/// What holds no command is a plain value from here on; Extended JSON is understood, because clients send it.
+fn whole(fields: IndexMap<String, Item>) -> Item {
+    if fields.values().any(is_special) {
+        return Item::Object(fields);
+    }
+    let kept = fields.into_iter().filter_map(|(name, item)| match item {
+        Item::Value(value) => Some((name, value)),
+        _ => None,
+    });
+    let document: Document = kept.collect();
+    Item::Value(ejson::recognised(&document).unwrap_or(Value::Object(document)))
 }
 
 /// What must not become a plain value yet.
@@ -262,6 +327,6 @@ fn is_special(item: &Item) -> bool {
     !matches!(item, Item::Value(_) | Item::Undefined)
 }
 
-fn unsupported(what: &str, span: Span) -> (String, u32) {
+fn unsupported(what: &str, span: Span) -> Fault {
     (format!("{what} is not supported in a query"), span.start)
 }

@@ -1,6 +1,9 @@
 //! What an expression of a query text can be.
 
-use super::super::request::Request;
+use indexmap::IndexMap;
+
+use super::super::measure::Measure;
+use super::super::request::{Find, Request, Verb};
 use super::super::value::{Document, Value};
 use super::chain::{Aggregation, Target};
 
@@ -14,7 +17,7 @@ pub(super) enum Item {
     /// A list in which commands may stand.
     Array(Vec<Item>),
     /// An object in which commands may stand.
-    Object(Vec<(String, Item)>),
+    Object(IndexMap<String, Item>),
     /// A geographical shape, which is set and compared whole.
     Shape(Value),
     /// The moment of the request, moved by so many milliseconds.
@@ -28,13 +31,13 @@ pub(super) enum Item {
     /// A name that only leads on.
     Global(Global),
     /// `db.collection(…)` and what follows.
-    Target(Target),
+    Target(Box<Target>),
     /// `….aggregate()…`, or `$.pipeline()…`.
-    Aggregation(Aggregation),
+    Aggregation(Box<Aggregation>),
     /// The stages of `$.pipeline()….done()`.
     Pipeline(Vec<Document>),
     /// What the text asks for.
-    Request(Request),
+    Request(Box<Request>),
 }
 
 /// A condition.
@@ -103,25 +106,88 @@ impl Item {
     }
 
     /// As something that can be stored, at a moment. `None` when a command stands in it.
-    pub(super) fn to_value(&self, now: i64) -> Option<Value> {
+    pub(super) fn into_value(self, now: i64) -> Option<Value> {
         Some(match self {
-            Item::Value(value) | Item::Shape(value) | Item::Expression(value) => value.clone(),
-            Item::ServerDate(offset) => Value::Date(now.saturating_add(*offset)),
+            Item::Value(value) | Item::Shape(value) | Item::Expression(value) => value,
+            Item::ServerDate(offset) => Value::Date(now.saturating_add(offset)),
             Item::Array(items) => {
-                let values = items.iter().map(|item| match item {
+                let values = items.into_iter().map(|item| match item {
                     // As JavaScript clients write it.
                     Item::Undefined => Some(Value::Null),
-                    item => item.to_value(now),
+                    item => item.into_value(now),
                 });
                 Value::Array(values.collect::<Option<Vec<Value>>>()?)
             }
             Item::Object(fields) => {
-                let kept = fields.iter().filter(|(_, item)| *item != Item::Undefined);
-                let fields = kept.map(|(name, item)| Some((name.clone(), item.to_value(now)?)));
+                let kept = fields.into_iter().filter(|(_, item)| *item != Item::Undefined);
+                let fields = kept.map(|(name, item)| Some((name, item.into_value(now)?)));
                 Value::Object(fields.collect::<Option<Document>>()?)
             }
-            Item::Pipeline(stages) => Value::Array(stages.iter().cloned().map(Value::Object).collect()),
+            Item::Pipeline(stages) => Value::Array(stages.into_iter().map(Value::Object).collect()),
             _ => return None,
         })
+    }
+
+    /// The same of an item that is still needed.
+    pub(super) fn to_value(&self, now: i64) -> Option<Value> {
+        self.clone().into_value(now)
+    }
+
+    /// How much it is.
+    pub(super) fn measure(&self) -> Measure {
+        match self {
+            Item::Value(value) | Item::Shape(value) | Item::Expression(value) | Item::Operation(_, value) => {
+                Measure::around([Measure::of(value)])
+            }
+            Item::Array(items) => all(items),
+            Item::Object(fields) => Measure::around(fields.values().map(Item::measure)),
+            Item::Condition(condition) => condition.measure(),
+            Item::Target(target) => target.measure(),
+            Item::Aggregation(aggregation) => aggregation.measure(),
+            Item::Pipeline(stages) => Measure::around(stages.iter().map(Measure::of_document)),
+            Item::Request(request) => request.measure(),
+            Item::Undefined | Item::ServerDate(_) | Item::Global(_) => Measure::around([]),
+        }
+    }
+}
+
+fn all(items: &[Item]) -> Measure {
+    Measure::around(items.iter().map(Item::measure))
+}
+
+impl Condition {
+    fn measure(&self) -> Measure {
+        match self {
+            Condition::Operator(_, value) | Condition::Whole(_, value) => {
+                Measure::around([Measure::of(value)])
+            }
+            Condition::Operators(operators) => Measure::around([Measure::of_document(operators)]),
+            Condition::And(items) | Condition::Or(items) | Condition::Nor(items) => all(items),
+            Condition::Nested(_, item) | Condition::Not(item) => Measure::around([item.measure()]),
+        }
+    }
+}
+
+impl Find {
+    /// How much it asks.
+    pub(super) fn measure(&self) -> Measure {
+        let parts = std::iter::once(&self.filter).chain(&self.projection);
+        Measure::around(parts.map(Measure::of_document))
+    }
+}
+
+impl Request {
+    /// How much it asks.
+    pub(super) fn measure(&self) -> Measure {
+        let each = |documents: &[Document]| Measure::around(documents.iter().map(Measure::of_document));
+        match &self.verb {
+            Verb::Get(find) => find.measure(),
+            Verb::Count(filter) | Verb::Remove(filter, _) => Measure::of_document(filter),
+            Verb::Update(filter, update, _) => {
+                Measure::around([Measure::of_document(filter), Measure::of_document(update)])
+            }
+            Verb::Set(id, document) => Measure::around([Measure::of(id), Measure::of_document(document)]),
+            Verb::Add(documents) | Verb::Aggregate(documents) => each(documents),
+        }
     }
 }

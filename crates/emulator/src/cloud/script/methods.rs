@@ -42,12 +42,12 @@ fn no_member(object: &Item, name: &str) -> String {
 }
 
 /// `new Constructor(…)`, or the same without `new`.
-pub(super) fn construct(constructor: &Item, arguments: &[Item], now: i64) -> Done {
+pub(super) fn construct(constructor: &Item, arguments: Vec<Item>, now: i64) -> Done {
     match constructor {
         Item::Global(Global::Date) => date(arguments, now),
-        Item::Global(Global::Shape(shape)) => self::shape(shape, arguments),
+        Item::Global(Global::Shape(shape)) => self::shape(shape, &arguments),
         Item::Global(Global::RegExp) => regular_expression(arguments, now),
-        Item::Global(Global::ObjectId) => match arguments.first().and_then(|id| id.to_value(now)) {
+        Item::Global(Global::ObjectId) => match first_value(arguments, now) {
             Some(Value::String(text)) => Ok(Item::Value(Value::String(text))),
             _ => Err("ObjectId needs text".to_owned()),
         },
@@ -55,8 +55,13 @@ pub(super) fn construct(constructor: &Item, arguments: &[Item], now: i64) -> Don
     }
 }
 
-fn date(arguments: &[Item], now: i64) -> Done {
-    let moment = match arguments.first().map(|item| item.to_value(now)) {
+/// The first argument, if there is one that can be stored.
+fn first_value(arguments: Vec<Item>, now: i64) -> Option<Value> {
+    arguments.into_iter().next()?.into_value(now)
+}
+
+fn date(arguments: Vec<Item>, now: i64) -> Done {
+    let moment = match arguments.into_iter().next().map(|item| item.into_value(now)) {
         None => Some(now),
         Some(Some(Value::String(text))) => parse_date(&text),
         Some(Some(Value::Date(at))) => Some(at),
@@ -111,8 +116,8 @@ fn number(item: &Item) -> Option<Value> {
     }
 }
 
-fn regular_expression(arguments: &[Item], now: i64) -> Done {
-    let options = arguments.first().and_then(|item| item.to_value(now));
+fn regular_expression(arguments: Vec<Item>, now: i64) -> Done {
+    let options = first_value(arguments, now);
     let field = |name: &str| match options.as_ref()?.as_object()?.get(name)? {
         Value::String(text) => Some(text.clone()),
         Value::Regex(pattern, _) => Some(pattern.clone()),
@@ -125,28 +130,28 @@ fn regular_expression(arguments: &[Item], now: i64) -> Done {
 /// `global.name(…)`
 pub(super) fn call(global: Global, name: &str, arguments: Vec<Item>, now: i64) -> Done {
     match (global, name) {
-        (Global::Db, "collection") => match arguments.first().and_then(|item| item.to_value(now)) {
+        (Global::Db, "collection") => match first_value(arguments, now) {
             Some(Value::String(collection)) if !collection.is_empty() => {
                 Ok(Item::Target(Target::collection(collection)))
             }
             _ => Err("collection needs a name".to_owned()),
         },
         (Global::Db, "serverDate") => {
-            let offset = arguments.first().and_then(|item| item.to_value(now));
+            let offset = first_value(arguments, now);
             let offset = offset.as_ref().and_then(|value| value.as_object()?.get("offset")?.as_i64());
             Ok(Item::ServerDate(offset.unwrap_or(0)))
         }
-        (Global::Db, "RegExp") => regular_expression(&arguments, now),
-        (Global::Db, "ObjectId") => construct(&Item::Global(Global::ObjectId), &arguments, now),
-        (Global::Geo, name) => construct(&member(&Item::Global(Global::Geo), name)?, &arguments, now),
+        (Global::Db, "RegExp") => regular_expression(arguments, now),
+        (Global::Db, "ObjectId") => construct(&Item::Global(Global::ObjectId), arguments, now),
+        (Global::Geo, name) => construct(&member(&Item::Global(Global::Geo), name)?, arguments, now),
         (Global::Command, name) => command(name, arguments, now),
-        (Global::Project, "slice") => one_value("$slice", &arguments, now),
+        (Global::Project, "slice") => one_value("$slice", arguments, now),
         (Global::Project, "elemMatch") => {
             let item = arguments.first().ok_or_else(|| needs("elemMatch"))?;
             Ok(Item::Expression(object("$elemMatch", encode::nested(item, now)?)))
         }
         (Global::Aggregate, "pipeline") => Ok(Item::Aggregation(Aggregation::pipeline())),
-        (Global::Aggregate, name) => expression(name, &arguments, now),
+        (Global::Aggregate, name) => expression(name, arguments, now),
         _ => Err(format!("RuntimeError: cannot get property {name:?}")),
     }
 }
@@ -161,12 +166,12 @@ fn object(name: &str, value: impl Into<Value>) -> Value {
     document.into()
 }
 
-fn one_value(operator: &str, arguments: &[Item], now: i64) -> Done {
-    let value = arguments.first().and_then(|item| item.to_value(now));
-    Ok(Item::Expression(object(operator, value.ok_or_else(|| needs(operator))?)))
+fn one_value(operator: &str, arguments: Vec<Item>, now: i64) -> Done {
+    let value = first_value(arguments, now).ok_or_else(|| needs(operator))?;
+    Ok(Item::Expression(object(operator, value)))
 }
 
-fn expression(name: &str, arguments: &[Item], now: i64) -> Done {
+fn expression(name: &str, arguments: Vec<Item>, now: i64) -> Done {
     if !AGGREGATE.split_whitespace().any(|known| known == name) {
         return Err(format!("RuntimeError: cannot get property {name:?} of the aggregation"));
     }
@@ -174,28 +179,37 @@ fn expression(name: &str, arguments: &[Item], now: i64) -> Done {
     one_value(&format!("${name}"), arguments, now)
 }
 
+/// The first argument, which has to be there.
+fn first(name: &str, arguments: Vec<Item>) -> Done {
+    arguments.into_iter().next().ok_or_else(|| needs(name))
+}
+
+/// The first argument, which has to be something that can be stored.
+fn value(name: &str, arguments: Vec<Item>, now: i64) -> Result<Value, String> {
+    let item = first(name, arguments)?;
+    let kind = item.kind();
+    item.into_value(now).ok_or_else(|| format!("{name} needs a value, not {kind}"))
+}
+
 /// `_.name(…)`
 fn command(name: &str, arguments: Vec<Item>, now: i64) -> Done {
-    let first = || arguments.first().ok_or_else(|| needs(name));
-    let value = || {
-        let item = first()?;
-        item.to_value(now).ok_or_else(|| format!("{name} needs a value, not {}", item.kind()))
+    let operator = |operator, arguments| {
+        Ok(Item::Condition(Condition::Operator(operator, value(name, arguments, now)?)))
     };
-    let operator = |operator| Ok(Item::Condition(Condition::Operator(operator, value()?)));
     match name {
-        "eq" => operator("$eq"),
-        "neq" => operator("$ne"),
-        "lt" => operator("$lt"),
-        "lte" => operator("$lte"),
-        "gt" => operator("$gt"),
-        "gte" => operator("$gte"),
-        "in" => operator("$in"),
-        "nin" => operator("$nin"),
-        "exists" => operator("$exists"),
-        "size" => operator("$size"),
-        "all" => operator("$all"),
+        "eq" => operator("$eq", arguments),
+        "neq" => operator("$ne", arguments),
+        "lt" => operator("$lt", arguments),
+        "lte" => operator("$lte", arguments),
+        "gt" => operator("$gt", arguments),
+        "gte" => operator("$gte", arguments),
+        "in" => operator("$in", arguments),
+        "nin" => operator("$nin", arguments),
+        "exists" => operator("$exists", arguments),
+        "size" => operator("$size", arguments),
+        "all" => operator("$all", arguments),
         "mod" => {
-            let values = arguments.iter().map(|item| item.to_value(now));
+            let values = arguments.into_iter().map(|item| item.into_value(now));
             let values = values.collect::<Option<Vec<Value>>>().ok_or_else(|| needs("mod"))?;
             let operand = match values.as_slice() {
                 [Value::Array(pair)] => pair.clone(),
@@ -203,17 +217,19 @@ fn command(name: &str, arguments: Vec<Item>, now: i64) -> Done {
             };
             Ok(Item::Condition(Condition::Operator("$mod", operand.into())))
         }
-        "elemMatch" => Ok(Item::Condition(Condition::Nested("$elemMatch", Box::new(first()?.clone())))),
+        "elemMatch" => {
+            Ok(Item::Condition(Condition::Nested("$elemMatch", Box::new(first(name, arguments)?))))
+        }
         "and" => Ok(Item::Condition(Condition::And(list(arguments)))),
         "or" => Ok(Item::Condition(Condition::Or(list(arguments)))),
         "nor" => Ok(Item::Condition(Condition::Nor(list(arguments)))),
-        "not" => Ok(Item::Condition(Condition::Not(Box::new(first()?.clone())))),
-        "expr" => Ok(Item::Condition(Condition::Whole("$expr", value()?))),
-        "jsonSchema" => Ok(Item::Condition(Condition::Whole("$jsonSchema", value()?))),
-        "geoNear" => geo(first()?, now, "$nearSphere", &["minDistance", "maxDistance"]),
-        "geoWithin" => geo(first()?, now, "$geoWithin", &["centerSphere"]),
-        "geoIntersects" => geo(first()?, now, "$geoIntersects", &[]),
-        _ => operation(name, &arguments, now),
+        "not" => Ok(Item::Condition(Condition::Not(Box::new(first(name, arguments)?)))),
+        "expr" => Ok(Item::Condition(Condition::Whole("$expr", value(name, arguments, now)?))),
+        "jsonSchema" => Ok(Item::Condition(Condition::Whole("$jsonSchema", value(name, arguments, now)?))),
+        "geoNear" => geo(first(name, arguments)?, now, "$nearSphere", &["minDistance", "maxDistance"]),
+        "geoWithin" => geo(first(name, arguments)?, now, "$geoWithin", &["centerSphere"]),
+        "geoIntersects" => geo(first(name, arguments)?, now, "$geoIntersects", &[]),
+        _ => operation(name, arguments, now),
     }
 }
 
@@ -226,8 +242,8 @@ fn list(mut arguments: Vec<Item>) -> Vec<Item> {
     }
 }
 
-fn geo(argument: &Item, now: i64, operator: &'static str, further: &[&str]) -> Done {
-    let Some(Value::Object(fields)) = argument.to_value(now) else {
+fn geo(argument: Item, now: i64, operator: &'static str, further: &[&str]) -> Done {
+    let Some(Value::Object(fields)) = argument.into_value(now) else {
         return Err(format!("{operator} needs an object"));
     };
     let mut operand = Document::new();
@@ -247,29 +263,23 @@ fn geo(argument: &Item, now: i64, operator: &'static str, further: &[&str]) -> D
 }
 
 /// `_.name(…)` of an update.
-fn operation(name: &str, arguments: &[Item], now: i64) -> Done {
-    let value = || {
-        let item = arguments.first().ok_or_else(|| needs(name))?;
-        item.to_value(now).ok_or_else(|| format!("{name} needs a value, not {}", item.kind()))
-    };
+fn operation(name: &str, arguments: Vec<Item>, now: i64) -> Done {
     let done = |operator, value| Ok(Item::Operation(operator, value));
+    let with = |operator, arguments| done(operator, value(name, arguments, now)?);
     match name {
-        "set" => done("$set", value()?),
+        "set" => with("$set", arguments),
         "remove" => done("$unset", "".into()),
-        "inc" => done("$inc", value()?),
-        "mul" => done("$mul", value()?),
-        "min" => done("$min", value()?),
-        "max" => done("$max", value()?),
-        "rename" => done("$rename", value()?),
-        "bit" => done("$bit", value()?),
+        "inc" => with("$inc", arguments),
+        "mul" => with("$mul", arguments),
+        "min" => with("$min", arguments),
+        "max" => with("$max", arguments),
+        "rename" => with("$rename", arguments),
+        "bit" => with("$bit", arguments),
         "pop" => done("$pop", 1.into()),
         "shift" => done("$pop", (-1).into()),
-        "pull" => {
-            let item = arguments.first().ok_or_else(|| needs(name))?;
-            done("$pull", encode::nested(item, now)?)
-        }
-        "pullAll" => done("$pullAll", value()?),
-        "addToSet" => done("$addToSet", add_to_set(value()?)),
+        "pull" => done("$pull", encode::nested(&first(name, arguments)?, now)?),
+        "pullAll" => with("$pullAll", arguments),
+        "addToSet" => done("$addToSet", add_to_set(value(name, arguments, now)?)),
         "push" => done("$push", push(arguments, now)?),
         "unshift" => {
             let mut each = Document::new();
@@ -289,39 +299,45 @@ fn add_to_set(value: Value) -> Value {
     }
 }
 
-fn values(arguments: &[Item], now: i64) -> Result<Value, String> {
-    let values = arguments.iter().map(|item| item.to_value(now)).collect::<Option<Vec<Value>>>();
-    match values.ok_or_else(|| needs("push"))?.as_slice() {
-        [Value::Array(items)] => Ok(items.clone().into()),
-        items => Ok(items.to_vec().into()),
+fn values(arguments: Vec<Item>, now: i64) -> Result<Value, String> {
+    let values = arguments.into_iter().map(|item| item.into_value(now)).collect::<Option<Vec<Value>>>();
+    Ok(listed(values.ok_or_else(|| needs("push"))?))
+}
+
+/// One list is what is meant, anything else is a list of it.
+fn listed(mut values: Vec<Value>) -> Value {
+    match (values.pop(), values.is_empty()) {
+        (Some(only @ Value::Array(_)), true) => only,
+        (last, _) => {
+            values.extend(last);
+            Value::Array(values)
+        }
     }
 }
 
-fn push(arguments: &[Item], now: i64) -> Result<Value, String> {
+fn push(arguments: Vec<Item>, now: i64) -> Result<Value, String> {
     let mut operand = Document::new();
-    let options = match arguments {
-        [only] => only.to_value(now),
+    let mut values = arguments.into_iter().map(|item| item.into_value(now)).collect::<Option<Vec<Value>>>();
+    let options = match values.as_deref_mut() {
+        Some([Value::Object(options)]) => options.remove("each").map(|each| (each, &*options)),
         _ => None,
     };
-    if let Some(options) = options.as_ref().and_then(Value::as_object)
-        && let Some(each) = options.get("each")
-    {
-        operand.set("$each", each.clone());
+    if let Some((each, options)) = options {
+        operand.set("$each", each);
         for name in ["position", "sort", "slice"] {
             if let Some(value) = options.get(name) {
                 operand.set(format!("${name}"), value.clone());
             }
         }
     } else {
-        operand.set("$each", values(arguments, now)?);
+        operand.set("$each", listed(values.ok_or_else(|| needs("push"))?));
     }
     Ok(operand.into())
 }
 
 /// `_.gt(1).and(_.lt(9))`, `_.gt(1).lt(9)`
 pub(super) fn extend(condition: Condition, name: &str, arguments: Vec<Item>, now: i64) -> Done {
-    let before = Item::Condition(condition);
-    let joined = |more: Vec<Item>| std::iter::once(before.clone()).chain(more).collect();
+    let joined = |more: Vec<Item>| std::iter::once(Item::Condition(condition)).chain(more).collect();
     match name {
         "and" => Ok(Item::Condition(Condition::And(joined(list(arguments))))),
         "or" => Ok(Item::Condition(Condition::Or(joined(list(arguments))))),

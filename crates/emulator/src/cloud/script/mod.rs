@@ -9,6 +9,7 @@ mod encode;
 mod interpreter;
 mod item;
 mod methods;
+mod shape;
 
 use oxc_allocator::Allocator;
 use oxc_parser::{ParseOptions, Parser};
@@ -35,8 +36,6 @@ type Evaluated<T> = Result<T, Fault>;
 
 /// The longest text, in bytes.
 pub(crate) const LONGEST: usize = 1024 * 1024;
-/// The deepest nesting of brackets.
-pub(crate) const DEEPEST: usize = 100;
 
 /// Evaluates a text at a moment (milliseconds since 1970), which is what server dates are made from.
 ///
@@ -47,7 +46,7 @@ pub(crate) fn evaluate(text: &str, now: i64) -> Result<Request, ScriptError> {
     if text.len() > LONGEST {
         return Err(place((format!("the text has more than {LONGEST} bytes"), 0)));
     }
-    check_depth(text).map_err(place)?;
+    shape::check(text).map_err(place)?;
     let allocator = Allocator::default();
     // Parentheses mean nothing here.
     let options = ParseOptions { preserve_parens: false, ..ParseOptions::default() };
@@ -59,29 +58,6 @@ pub(crate) fn evaluate(text: &str, now: i64) -> Result<Request, ScriptError> {
     Interpreter::new(now).run(&parsed.program).map_err(place)
 }
 
-/// The parser and the interpreter descend with the text: how deep is looked at first, without descending.
-fn check_depth(text: &str) -> Evaluated<()> {
-    let mut depth = 0_usize;
-    let mut quote = None;
-    let mut escaped = false;
-    for (offset, c) in text.char_indices() {
-        match (quote, c) {
-            (Some(_), _) if escaped => escaped = false,
-            (Some(_), '\\') => escaped = true,
-            (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
-            (None, '"' | '\'' | '`') => quote = Some(c),
-            (None, '(' | '[' | '{') => depth += 1,
-            (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > DEEPEST {
-            return Err((format!("nested deeper than {DEEPEST}"), u32::try_from(offset).unwrap_or(u32::MAX)));
-        }
-    }
-    Ok(())
-}
-
 fn locate(text: &str, reason: String, offset: u32) -> ScriptError {
     let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
     let before = text.get(..offset).unwrap_or_default();
@@ -90,6 +66,8 @@ fn locate(text: &str, reason: String, offset: u32) -> ScriptError {
     ScriptError { reason, line, column }
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

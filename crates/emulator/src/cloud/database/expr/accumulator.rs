@@ -1,23 +1,35 @@
 //! What gathers many values into one: in groups, and in expressions over the elements of an array.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use super::super::budget::Budget;
 use super::super::error::{Outcome, refuse};
 use super::arithmetic::sum;
 use super::call::{Answer, Call, present};
 use super::objects::merge_into;
-use crate::cloud::value::{Document, Value};
+use crate::cloud::measure::Measure;
+use crate::cloud::value::{Document, Ordered, Value};
 
 /// Gathers values.
 #[derive(Clone, Debug)]
 pub(in super::super) enum Accumulator {
     Sum(Value),
-    Avg { total: f64, count: u32 },
+    Avg {
+        total: f64,
+        count: u32,
+    },
     First(Option<Option<Value>>),
     Last(Option<Value>),
     Min(Option<Value>),
     Max(Option<Value>),
     Push(Vec<Value>),
-    AddToSet(Vec<Value>),
-    Deviation { numbers: Vec<f64>, sample: bool },
+    /// Each value with when it came.
+    AddToSet(BTreeMap<Ordered<Value>, usize>),
+    Deviation {
+        numbers: Vec<f64>,
+        sample: bool,
+    },
     Merge(Document),
 }
 
@@ -32,7 +44,7 @@ impl Accumulator {
             "$min" => Accumulator::Min(None),
             "$max" => Accumulator::Max(None),
             "$push" => Accumulator::Push(Vec::new()),
-            "$addToSet" => Accumulator::AddToSet(Vec::new()),
+            "$addToSet" => Accumulator::AddToSet(BTreeMap::new()),
             "$stdDevPop" => Accumulator::Deviation { numbers: Vec::new(), sample: false },
             "$stdDevSamp" => Accumulator::Deviation { numbers: Vec::new(), sample: true },
             "$mergeObjects" => Accumulator::Merge(Document::new()),
@@ -41,7 +53,8 @@ impl Accumulator {
     }
 
     /// Takes a value. What an operator does not understand it ignores.
-    pub(in super::super) fn take(&mut self, value: Option<Value>) -> Outcome<()> {
+    pub(in super::super) fn take(&mut self, value: Option<Value>, budget: &Budget) -> Outcome<()> {
+        budget.work(1)?;
         let number = value.as_ref().and_then(Value::as_f64);
         match self {
             Accumulator::Sum(total) => {
@@ -56,33 +69,51 @@ impl Accumulator {
                 }
             }
             Accumulator::First(first) => {
-                first.get_or_insert(value);
+                if first.is_none() {
+                    replace(first.get_or_insert(None), value, budget)?;
+                }
             }
-            Accumulator::Last(last) => *last = value,
+            Accumulator::Last(last) => replace(last, value, budget)?,
             Accumulator::Min(least) => {
                 if let Some(value) = present(value)
                     && least.as_ref().is_none_or(|least| value.compare(least).is_lt())
                 {
-                    *least = Some(value);
+                    replace(least, Some(value), budget)?;
                 }
             }
             Accumulator::Max(most) => {
                 if let Some(value) = present(value)
                     && most.as_ref().is_none_or(|most| value.compare(most).is_gt())
                 {
-                    *most = Some(value);
+                    replace(most, Some(value), budget)?;
                 }
             }
-            Accumulator::Push(values) => values.extend(value),
-            Accumulator::AddToSet(values) => {
-                if let Some(value) = value
-                    && !values.iter().any(|known| known.equals(&value))
-                {
+            Accumulator::Push(values) => {
+                if let Some(value) = value {
+                    budget.keep(Measure::of(&value).memory)?;
                     values.push(value);
                 }
             }
-            Accumulator::Deviation { numbers, .. } => numbers.extend(number),
-            Accumulator::Merge(merged) => merge_into(merged, value)?,
+            Accumulator::AddToSet(values) => {
+                let place = values.len();
+                if let Some(value) = value {
+                    budget.work(u64::from(place.checked_ilog2().unwrap_or(0)))?;
+                    if let Entry::Vacant(new) = values.entry(Ordered(value)) {
+                        budget.keep(Measure::of(&new.key().0).memory)?;
+                        new.insert(place);
+                    }
+                }
+            }
+            Accumulator::Deviation { numbers, .. } => {
+                budget.keep(8)?;
+                numbers.extend(number);
+            }
+            Accumulator::Merge(merged) => {
+                if let Some(value) = &value {
+                    budget.keep(Measure::of(value).memory)?;
+                }
+                merge_into(merged, value)?;
+            }
         }
         Ok(())
     }
@@ -97,11 +128,25 @@ impl Accumulator {
             Accumulator::Last(value) | Accumulator::Min(value) | Accumulator::Max(value) => {
                 value.unwrap_or(Value::Null)
             }
-            Accumulator::Push(values) | Accumulator::AddToSet(values) => values.into(),
+            Accumulator::Push(values) => values.into(),
+            Accumulator::AddToSet(values) => {
+                let mut values: Vec<(Ordered<Value>, usize)> = values.into_iter().collect();
+                values.sort_by_key(|(_, place)| *place);
+                values.into_iter().map(|(Ordered(value), _)| value).collect::<Vec<Value>>().into()
+            }
             Accumulator::Deviation { numbers, sample } => deviation(&numbers, sample),
             Accumulator::Merge(document) => document.into(),
         }
     }
+}
+
+/// Keeps a value in place of another.
+fn replace(kept: &mut Option<Value>, value: Option<Value>, budget: &Budget) -> Outcome<()> {
+    let memory = |value: &Option<Value>| value.as_ref().map_or(0, |value| Measure::of(value).memory);
+    budget.release(memory(kept));
+    budget.keep(memory(&value))?;
+    *kept = value;
+    Ok(())
 }
 
 /// The standard deviation, of all there is or as estimated from a sample.
@@ -125,13 +170,16 @@ pub(super) fn operate(call: &Call<'_>) -> Option<Answer> {
 }
 
 fn over(call: &Call<'_>) -> Answer {
+    let held = call.budget().held();
     let mut accumulator = Accumulator::start(call.name)?;
     let mut values = call.all()?;
     if let [Some(Value::Array(items))] = values.as_slice() {
         values = items.iter().cloned().map(Some).collect();
     }
     for value in values {
-        accumulator.take(value)?;
+        accumulator.take(value, call.budget())?;
     }
+    // What an expression gives is not kept until someone keeps it.
+    call.budget().release(call.budget().held() - held);
     Ok(Some(accumulator.result()))
 }

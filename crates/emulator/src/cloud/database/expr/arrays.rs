@@ -7,7 +7,7 @@ use super::evaluate;
 use crate::cloud::value::{Document, Value};
 
 /// How many numbers `$range` makes at most, so that no expression fills the memory.
-const LONGEST_RANGE: i64 = 1_000_000;
+const LONGEST_RANGE: u64 = 1_000_000;
 
 pub(super) fn operate(call: &Call<'_>) -> Option<Answer> {
     Some(match call.name {
@@ -86,6 +86,7 @@ fn contains(call: &Call<'_>) -> Answer {
     let [wanted, items] = call.exactly()?;
     match items {
         Some(Value::Array(items)) => {
+            call.budget().each(items.len())?;
             Ok(Some(wanted.is_some_and(|wanted| items.iter().any(|item| item.equals(&wanted))).into()))
         }
         other => refuse(format!(
@@ -113,6 +114,7 @@ fn index_of(call: &Call<'_>) -> Answer {
             number => Ok(size_of(number)),
         }
     };
+    call.budget().each(items.len())?;
     let start = bound(given > 2, &start, 0)?;
     let end = bound(given > 3, &end, usize::MAX)?;
     let found = items
@@ -142,6 +144,7 @@ fn filter(call: &Call<'_>) -> Answer {
     };
     let mut kept = Vec::new();
     for item in items {
+        call.budget().make(&item)?;
         let scope = call.scope.with(name, Some(item.clone()));
         let condition = fields.get("cond").map_or(Ok(None), |condition| evaluate(condition, &scope))?;
         if is_true(condition.as_ref()) {
@@ -186,9 +189,12 @@ fn range(call: &Call<'_>) -> Answer {
     if step == 0 {
         return refuse("$range requires a non-zero step value");
     }
-    if ((end - start) / step).abs() > LONGEST_RANGE {
+    let length = ((end - start) / step).max(0).unsigned_abs();
+    if length > LONGEST_RANGE {
         return refuse("$range would use too much memory");
     }
+    call.budget().work(length)?;
+    call.budget().bytes(length * std::mem::size_of::<Value>() as u64)?;
     let next = |number: &i64| number.checked_add(step);
     let numbers = std::iter::successors(Some(start), next)
         .take_while(|number| if step > 0 { *number < end } else { *number > end });
@@ -265,11 +271,15 @@ fn zip(call: &Call<'_>) -> Answer {
     };
     let lengths = rows.iter().map(Vec::len);
     let length = if longest { lengths.max() } else { lengths.min() }.unwrap_or(0);
-    let zipped = (0..length).map(|at| {
-        let row = rows.iter().enumerate().map(|(which, items)| {
-            items.get(at).or_else(|| defaults.get(which)).cloned().unwrap_or(Value::Null)
-        });
-        Value::Array(row.collect())
-    });
-    Ok(Some(Value::Array(zipped.collect())))
+    let mut zipped = Vec::new();
+    for at in 0..length {
+        let mut row = Vec::with_capacity(rows.len());
+        for (which, items) in rows.iter().enumerate() {
+            let value = items.get(at).or_else(|| defaults.get(which)).unwrap_or(&Value::Null);
+            call.budget().make(value)?;
+            row.push(value.clone());
+        }
+        zipped.push(Value::Array(row));
+    }
+    Ok(Some(zipped.into()))
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::super::budget::Budget;
 use super::super::error::{DatabaseError, Outcome, refuse};
 use super::{Scope, evaluate, kind};
 use crate::cloud::value::{Document, Value};
@@ -17,6 +18,11 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// What may be spent.
+    pub(super) fn budget(&self) -> &Budget {
+        self.scope.budget
+    }
+
     /// The expressions of the arguments. One argument needs no list around it.
     pub(super) fn expressions(&self) -> &[Value] {
         match self.argument {

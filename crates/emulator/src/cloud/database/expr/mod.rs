@@ -22,12 +22,17 @@ mod strings;
 mod tests;
 
 pub(super) use accumulator::Accumulator;
-pub(crate) use scope::{Scope, Variables};
+pub(super) use scope::Scope;
+pub(crate) use scope::Variables;
 
 use super::error::{Outcome, refuse};
 use super::{kind, path};
+use crate::cloud::measure::Measure;
 use crate::cloud::value::{Document, Value};
 use call::{Answer, Call};
+
+/// What a document takes in memory for a field, besides its name and its value.
+const FIELD: u64 = 64;
 
 type Family = fn(&Call<'_>) -> Option<Answer>;
 
@@ -43,16 +48,14 @@ const FAMILIES: [Family; 8] = [
 ];
 
 /// The value of an expression; nothing if it is missing.
-pub(crate) fn evaluate(expression: &Value, scope: &Scope<'_>) -> Outcome<Option<Value>> {
+pub(super) fn evaluate(expression: &Value, scope: &Scope<'_>) -> Outcome<Option<Value>> {
+    scope.budget.work(1)?;
     match expression {
         Value::String(text) => match text.strip_prefix('$') {
             Some(path) => field(path, scope),
-            None => Ok(Some(expression.clone())),
+            None => constant(expression, scope),
         },
-        Value::Array(items) => {
-            let values = items.iter().map(|item| Ok(evaluate(item, scope)?.unwrap_or(Value::Null)));
-            Ok(Some(Value::Array(values.collect::<Outcome<_>>()?)))
-        }
+        Value::Array(items) => list(items, scope),
         Value::Object(object) => match object.iter().next() {
             Some((name, argument)) if name.starts_with('$') => {
                 if object.len() > 1 {
@@ -65,14 +68,28 @@ pub(crate) fn evaluate(expression: &Value, scope: &Scope<'_>) -> Outcome<Option<
             }
             _ => literal(object, scope),
         },
-        value => Ok(Some(value.clone())),
+        value => constant(value, scope),
     }
+}
+
+fn constant(value: &Value, scope: &Scope<'_>) -> Answer {
+    scope.budget.make(value)?;
+    Ok(Some(value.clone()))
+}
+
+fn list(items: &[Value], scope: &Scope<'_>) -> Answer {
+    let mut values = Vec::with_capacity(items.len());
+    for item in items {
+        values.push(evaluate(item, scope)?.unwrap_or(Value::Null));
+    }
+    Ok(Some(Value::Array(values)))
 }
 
 fn literal(object: &Document, scope: &Scope<'_>) -> Answer {
     let mut built = Document::new();
     for (name, expression) in object.iter() {
         if let Some(value) = evaluate(expression, scope)? {
+            scope.budget.bytes(FIELD + name.len() as u64)?;
             built.set(name, value);
         }
     }
@@ -96,26 +113,35 @@ fn field(path: &str, scope: &Scope<'_>) -> Answer {
     }
     let Some(variable) = path.strip_prefix('$') else {
         let parts: Vec<&str> = path.split('.').collect();
-        return Ok(match scope.variables.get("CURRENT") {
-            Some(current) => current.and_then(|current| path::gather(current, &parts)),
-            None => within(scope.root, &parts),
-        });
+        return match scope.variables.get("CURRENT") {
+            Some(Some(current)) => path::gather(current, &parts, scope.budget),
+            Some(None) => Ok(None),
+            None => within(scope, &parts),
+        };
     };
+    scope.budget.work(scope.variables.count())?;
     let (name, rest) = variable.split_once('.').map_or((variable, None), |(name, rest)| (name, Some(rest)));
     let parts: Vec<&str> = rest.map_or_else(Vec::new, |rest| rest.split('.').collect());
     match scope.variables.get(name) {
-        Some(value) => Ok(value.and_then(|value| path::gather(value, &parts))),
+        Some(Some(value)) => path::gather(value, &parts, scope.budget),
+        Some(None) => Ok(None),
         None => match name {
-            "ROOT" | "CURRENT" => Ok(within(scope.root, &parts)),
+            "ROOT" | "CURRENT" => within(scope, &parts),
             "REMOVE" => Ok(None),
             unknown => refuse(format!("Use of undefined variable: {unknown}")),
         },
     }
 }
 
-fn within(root: &Document, parts: &[&str]) -> Option<Value> {
+fn within(scope: &Scope<'_>, parts: &[&str]) -> Answer {
     match parts.split_first() {
-        Some((first, rest)) => path::gather(root.get(first)?, rest),
-        None => Some(Value::Object(root.clone())),
+        Some((first, rest)) => match scope.root.get(first) {
+            Some(value) => path::gather(value, rest, scope.budget),
+            None => Ok(None),
+        },
+        None => {
+            scope.budget.measured(Measure::of_document(scope.root))?;
+            Ok(Some(Value::Object(scope.root.clone())))
+        }
     }
 }

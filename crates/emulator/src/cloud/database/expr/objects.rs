@@ -5,6 +5,9 @@ use super::super::kind;
 use super::call::{Answer, Call, NULL, present};
 use crate::cloud::value::{Document, Value};
 
+/// What a name and a value take as a document of their own.
+const PAIR: u64 = 400;
+
 pub(super) fn operate(call: &Call<'_>) -> Option<Answer> {
     Some(match call.name {
         "$mergeObjects" => merge(call),
@@ -42,6 +45,8 @@ fn to_array(call: &Call<'_>) -> Answer {
     match present(value) {
         None => NULL,
         Some(Value::Object(document)) => {
+            call.budget().each(document.len())?;
+            call.budget().bytes(PAIR * document.len() as u64)?;
             let pairs = document.into_iter().map(|(name, value)| {
                 let mut pair = Document::new();
                 pair.set("k", name);
@@ -61,6 +66,8 @@ fn from_array(call: &Call<'_>) -> Answer {
     match present(value) {
         None => NULL,
         Some(Value::Array(items)) => {
+            call.budget().each(items.len())?;
+            call.budget().bytes(PAIR * items.len() as u64)?;
             let pairs = items.into_iter().map(pair).collect::<Outcome<Vec<_>>>()?;
             Ok(Some(Value::Object(pairs.into_iter().collect())))
         }

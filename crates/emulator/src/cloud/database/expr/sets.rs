@@ -1,15 +1,18 @@
 //! Arrays as sets: order and repetitions do not count. Unions and intersections come out in MongoDB's order.
 
+use std::collections::BTreeSet;
+
 use super::super::error::{Outcome, refuse};
 use super::super::kind;
 use super::call::{Answer, Call, NULL, present};
-use crate::cloud::value::Value;
+use crate::cloud::value::{Ordered, Value};
 
 pub(super) fn operate(call: &Call<'_>) -> Option<Answer> {
     Some(match call.name {
         "$setEquals" => equals(call),
         "$setIntersection" => combine(call, |kept, next| {
-            kept.retain(|value| next.iter().any(|other| other.equals(value)));
+            let next = set(next);
+            kept.retain(|value| has(&next, value));
         }),
         "$setUnion" => combine(call, |all, next| all.extend(next)),
         "$setDifference" => difference(call),
@@ -26,9 +29,19 @@ fn set(mut items: Vec<Value>) -> Vec<Value> {
     items
 }
 
+/// Whether a set has a value.
+fn has(set: &[Value], wanted: &Value) -> bool {
+    set.binary_search_by(|value| value.compare(wanted)).is_ok()
+}
+
 fn array(call: &Call<'_>, value: Option<Value>) -> Outcome<Vec<Value>> {
     match value {
-        Some(Value::Array(items)) => Ok(items),
+        Some(Value::Array(items)) => {
+            // To put it in order takes some comparisons for each element.
+            call.budget()
+                .work(items.len() as u64 * u64::from(items.len().checked_ilog2().unwrap_or(0) + 1))?;
+            Ok(items)
+        }
         other => refuse(format!(
             "All operands of {} must be arrays. One argument is of type: {}",
             call.name,
@@ -84,18 +97,14 @@ fn difference(call: &Call<'_>) -> Answer {
     let (Some(a), Some(b)) = (present(a), present(b)) else {
         return NULL;
     };
-    let (a, b) = (array(call, Some(a))?, array(call, Some(b))?);
-    let mut rest: Vec<Value> = Vec::new();
-    for value in a {
-        if !b.iter().chain(&rest).any(|other| other.equals(&value)) {
-            rest.push(value);
-        }
-    }
-    Ok(Some(rest.into()))
+    let (a, b) = (array(call, Some(a))?, set(array(call, Some(b))?));
+    let mut seen = BTreeSet::new();
+    let rest = a.iter().filter(|value| !has(&b, value) && seen.insert(Ordered(*value)));
+    Ok(Some(rest.cloned().collect::<Vec<Value>>().into()))
 }
 
 fn subset(call: &Call<'_>) -> Answer {
     let [a, b] = call.exactly()?;
-    let (a, b) = (array(call, a)?, array(call, b)?);
-    Ok(Some(a.iter().all(|value| b.iter().any(|other| other.equals(value))).into()))
+    let (a, b) = (array(call, a)?, set(array(call, b)?));
+    Ok(Some(a.iter().all(|value| has(&b, value)).into()))
 }

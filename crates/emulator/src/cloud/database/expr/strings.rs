@@ -90,15 +90,22 @@ fn index_of(call: &Call<'_>, characters: bool) -> Answer {
     };
     let start = bound(given > 2, start.as_ref())?.unwrap_or(0);
     let end = bound(given > 3, end.as_ref())?.unwrap_or(usize::MAX);
-    let size = if characters { wanted.chars().count() } else { wanted.len() };
-    // Bytes at which a character starts, the end of the text among them.
-    let places = haystack.char_indices().map(|(byte, _)| byte).chain([haystack.len()]);
-    let found = places.enumerate().find_map(|(character, byte)| {
-        let at = if characters { character } else { byte };
-        let fits = at >= start && at.saturating_add(size) <= end;
-        (fits && haystack.get(byte..)?.starts_with(&wanted)).then_some(at)
+    let place = |at: usize| if characters { byte_of(&haystack, at) } else { at };
+    // A place within a character is none: the search begins at the next one.
+    let first = (place(start)..=haystack.len()).find(|at| haystack.is_char_boundary(*at));
+    let last = (0..=place(end).min(haystack.len())).rev().find(|at| haystack.is_char_boundary(*at));
+    let part = first.zip(last).and_then(|(first, last)| haystack.get(first..last));
+    let found = part.and_then(|part| part.find(&wanted)).and_then(|at| Some(at + first?));
+    let found = found.map(|byte| match haystack.get(..byte) {
+        Some(before) if characters => before.chars().count(),
+        _ => byte,
     });
     Ok(Some(found.map_or(Value::Int(-1), whole)))
+}
+
+/// Where a character begins, or the end of the text.
+fn byte_of(text: &str, character: usize) -> usize {
+    text.char_indices().nth(character).map_or(text.len(), |(byte, _)| byte)
 }
 
 fn split(call: &Call<'_>) -> Answer {
@@ -111,6 +118,9 @@ fn split(call: &Call<'_>) -> Answer {
             refuse("$split requires a non-empty separator")
         }
         (Value::String(text), Value::String(separator)) => {
+            let pieces = text.matches(&separator).count() as u64 + 1;
+            call.budget().work(pieces)?;
+            call.budget().bytes(pieces * (size_of::<Value>() + 16) as u64 + text.len() as u64)?;
             Ok(Some(Value::Array(text.split(&separator).map(Value::from).collect())))
         }
         (Value::String(_), other) => refuse(format!(

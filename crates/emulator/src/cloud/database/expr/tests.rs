@@ -2,13 +2,15 @@
 
 use serde_json::{Value as Json, json};
 
+use super::super::budget::Budget;
 use super::super::testing::{doc, value};
 use super::*;
 use crate::cloud::ejson;
 
 fn outcome(expression: Json, document: Json) -> Outcome<Json> {
     let document = doc(document);
-    let scope = Scope::new(&document, &Variables::default());
+    let budget = Budget::default();
+    let scope = Scope::new(&document, &Variables::default(), &budget);
     Ok(evaluate(&value(expression), &scope)?.map_or(json!("(missing)"), |value| ejson::plain(&value)))
 }
 
@@ -102,7 +104,9 @@ fn arithmetic_refuses_texts() {
 #[test]
 fn integers_stay_integers() {
     let sum = |expression: Json| {
-        evaluate(&value(expression), &Scope::new(&Document::new(), &Variables::default())).unwrap().unwrap()
+        evaluate(&value(expression), &Scope::new(&Document::new(), &Variables::default(), &Budget::default()))
+            .unwrap()
+            .unwrap()
     };
     assert_eq!(sum(json!({"$add": [1, 2]})), Value::Int(3));
     assert_eq!(sum(json!({"$multiply": [100_000, 100_000]})), Value::Long(10_000_000_000));

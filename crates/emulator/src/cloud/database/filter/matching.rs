@@ -2,17 +2,19 @@
 
 use std::cmp::Ordering;
 
+use super::super::budget::Budget;
 use super::super::error::Outcome;
 use super::super::expr::{Scope, Variables, evaluate};
 use super::super::geo::Geometry;
 use super::super::kind;
 use super::super::path::{Reached, reach};
 use super::{Clause, Comparison, Condition, Document, Filter, Match, Region, Test, Value};
+use crate::cloud::measure::Measure;
 
 pub(super) fn filter(filter: &Filter, document: &Document, variables: &Variables) -> Outcome<Option<Match>> {
     let mut index = None;
     for clause in &filter.clauses {
-        match clause_holds(clause, document, variables)? {
+        match clause_holds(clause, document, variables, &filter.budget)? {
             // Of several indexes the last counts.
             Some(found) => index = found.index.or(index),
             None => return Ok(None),
@@ -21,7 +23,13 @@ pub(super) fn filter(filter: &Filter, document: &Document, variables: &Variables
     Ok(Some(Match { index }))
 }
 
-fn clause_holds(clause: &Clause, document: &Document, variables: &Variables) -> Outcome<Option<Match>> {
+fn clause_holds(
+    clause: &Clause,
+    document: &Document,
+    variables: &Variables,
+    budget: &Budget,
+) -> Outcome<Option<Match>> {
+    budget.work(1)?;
     let plainly = |holds: bool| holds.then(Match::default);
     match clause {
         Clause::All(filters) => {
@@ -51,18 +59,25 @@ fn clause_holds(clause: &Clause, document: &Document, variables: &Variables) -> 
             Ok(Some(Match::default()))
         }
         Clause::Expression(expression) => {
-            let value = evaluate(expression, &Scope::new(document, variables))?;
+            let value = evaluate(expression, &Scope::new(document, variables, budget))?;
             Ok(plainly(value.is_some_and(|value| value.is_truthy())))
         }
-        Clause::Schema(schema) => Ok(plainly(schema.accepts(&Value::Object(document.clone())))),
-        Clause::Field { path, condition } => on_places(condition, &reach(document, path)),
+        Clause::Schema(schema) => {
+            budget.measured(Measure::of_document(document))?;
+            Ok(plainly(schema.accepts(&Value::Object(document.clone()), budget)?))
+        }
+        Clause::Field { path, condition } => {
+            let places = reach(document, path);
+            budget.each(places.len())?;
+            on_places(condition, &places, budget)
+        }
     }
 }
 
-fn on_places(condition: &Condition, places: &[Reached<'_>]) -> Outcome<Option<Match>> {
+fn on_places(condition: &Condition, places: &[Reached<'_>], budget: &Budget) -> Outcome<Option<Match>> {
     let mut index = None;
     for test in &condition.0 {
-        match place_test(test, places)? {
+        match place_test(test, places, budget)? {
             Some(found) => index = found.index.or(index),
             None => return Ok(None),
         }
@@ -72,13 +87,13 @@ fn on_places(condition: &Condition, places: &[Reached<'_>]) -> Outcome<Option<Ma
 
 /// Whether a test holds for a field: for one of the values that its path reaches, or for an element of one that is
 /// an array.
-fn place_test(test: &Test, places: &[Reached<'_>]) -> Outcome<Option<Match>> {
+fn place_test(test: &Test, places: &[Reached<'_>], budget: &Budget) -> Outcome<Option<Match>> {
     match test {
-        Test::Not(condition) => Ok(on_places(condition, places)?.is_none().then(Match::default)),
+        Test::Not(condition) => Ok(on_places(condition, places, budget)?.is_none().then(Match::default)),
         Test::All(tests) => {
             let mut index = None;
             for test in tests {
-                match place_test(test, places)? {
+                match place_test(test, places, budget)? {
                     Some(found) => index = index.or(found.index),
                     None => return Ok(None),
                 }
@@ -89,7 +104,7 @@ fn place_test(test: &Test, places: &[Reached<'_>]) -> Outcome<Option<Match>> {
             for place in places {
                 let items = place.value.and_then(Value::as_array).unwrap_or_default();
                 for (at, item) in items.iter().enumerate() {
-                    if element_holds(test, item)? {
+                    if element_holds(test, item, budget)? {
                         return Ok(Some(Match { index: place.index.or(Some(at)) }));
                     }
                 }
@@ -98,7 +113,7 @@ fn place_test(test: &Test, places: &[Reached<'_>]) -> Outcome<Option<Match>> {
         }
         _ => {
             for place in places {
-                if single(test, place.value)? {
+                if single(test, place.value, budget)? {
                     return Ok(Some(Match { index: place.index }));
                 }
                 if matches!(test, Test::Size(_) | Test::Exists) {
@@ -106,7 +121,7 @@ fn place_test(test: &Test, places: &[Reached<'_>]) -> Outcome<Option<Match>> {
                 }
                 let items = place.value.and_then(Value::as_array).unwrap_or_default();
                 for (at, item) in items.iter().enumerate() {
-                    if single(test, Some(item))? {
+                    if single(test, Some(item), budget)? {
                         return Ok(Some(Match { index: place.index.or(Some(at)) }));
                     }
                 }
@@ -116,55 +131,89 @@ fn place_test(test: &Test, places: &[Reached<'_>]) -> Outcome<Option<Match>> {
     }
 }
 
-fn element_holds(test: &Test, item: &Value) -> Outcome<bool> {
+fn element_holds(test: &Test, item: &Value, budget: &Budget) -> Outcome<bool> {
+    budget.work(1)?;
     match (test, item) {
         (Test::ElementDocument(wanted), Value::Object(inner)) => {
             Ok(filter(wanted, inner, &Variables::default())?.is_some())
         }
-        (Test::ElementValue(condition), item) => on_value(condition, Some(item)),
+        (Test::ElementValue(condition), item) => on_value(condition, Some(item), budget),
         _ => Ok(false),
     }
 }
 
 /// Whether a condition holds for one value itself.
-pub(super) fn on_value(condition: &Condition, value: Option<&Value>) -> Outcome<bool> {
+pub(super) fn on_value(condition: &Condition, value: Option<&Value>, budget: &Budget) -> Outcome<bool> {
     for test in &condition.0 {
-        if !single(test, value)? {
+        if !single(test, value, budget)? {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-fn single(test: &Test, value: Option<&Value>) -> Outcome<bool> {
+fn single(test: &Test, value: Option<&Value>, budget: &Budget) -> Outcome<bool> {
+    budget.work(1 + breadth(value))?;
     let geometry = || value.and_then(|value| Geometry::parse(value).ok());
     Ok(match test {
         Test::Compare(comparison, wanted) => compares(*comparison, wanted, value),
         Test::In(values, patterns) => {
-            values.iter().any(|wanted| compares(Comparison::Equal, wanted, value))
-                || patterns.iter().any(|pattern| value.is_some_and(|value| pattern.matches(value)))
+            let found = value.unwrap_or(&Value::Null);
+            values.binary_search_by(|wanted| wanted.compare(found)).is_ok()
+                || any(patterns, |pattern| value.map_or(Ok(false), |value| pattern.matches(value)))?
         }
-        Test::Not(condition) => !on_value(condition, value)?,
+        Test::Not(condition) => !on_value(condition, value, budget)?,
         Test::Exists => value.is_some(),
         Test::Modulo(divisor, remainder) => {
             let number = value.and_then(Value::as_f64).filter(|number| number.is_finite());
             number.is_some_and(|number| (number as i64).wrapping_rem(*divisor) == *remainder)
         }
         Test::All(_) | Test::ElementDocument(_) | Test::ElementValue(_) => {
-            place_test(test, &[Reached { value, index: None }])?.is_some()
+            place_test(test, &[Reached { value, index: None }], budget)?.is_some()
         }
         Test::Size(length) => value.and_then(Value::as_array).is_some_and(|items| items.len() == *length),
-        Test::Pattern(pattern) => value.is_some_and(|value| pattern.matches(value)),
+        Test::Pattern(pattern) => value.map_or(Ok(false), |value| pattern.matches(value))?,
         Test::Type(kinds) => value.is_some_and(|value| kinds.iter().any(|wanted| kind::is(value, wanted))),
-        Test::Within(Region::Areas(region)) => geometry().is_some_and(|own| own.is_within(region)),
+        Test::Within(Region::Areas(region)) => match geometry() {
+            Some(own) => {
+                budget.work(own.pairs(region))?;
+                own.is_within(region)
+            }
+            None => false,
+        },
         Test::Within(Region::Cap(centre, radius)) => {
             geometry().is_some_and(|own| own.is_within_cap(*centre, *radius))
         }
-        Test::Intersects(other) => geometry().is_some_and(|own| own.intersects(other)),
+        Test::Intersects(other) => match geometry() {
+            Some(own) => {
+                budget.work(own.pairs(other))?;
+                own.intersects(other)
+            }
+            None => false,
+        },
         Test::Near(near) => value
             .and_then(|value| near.distance(value))
             .is_some_and(|metres| (near.least..=near.most).contains(&metres)),
     })
+}
+
+/// How much there is to look at in a value, without going into its parts.
+fn breadth(value: Option<&Value>) -> u64 {
+    match value {
+        Some(Value::Array(items)) => items.len() as u64,
+        Some(Value::Object(fields)) => fields.len() as u64,
+        Some(Value::String(text)) => text.len() as u64 / 64,
+        _ => 0,
+    }
+}
+
+fn any<T>(all: &[T], mut holds: impl FnMut(&T) -> Outcome<bool>) -> Outcome<bool> {
+    for one in all {
+        if holds(one)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Compares within one type. A missing value equals `null`.

@@ -13,6 +13,7 @@ mod tests;
 
 use std::borrow::Borrow;
 
+use super::budget::Budget;
 use super::error::{Outcome, refuse};
 use super::expr::Variables;
 use super::geo::{EARTH_RADIUS, Geometry, Point};
@@ -25,6 +26,8 @@ use schema::Schema;
 #[derive(Clone, Debug)]
 pub(crate) struct Filter {
     clauses: Vec<Clause>,
+    /// What matching may cost, for all documents together.
+    budget: Budget,
 }
 
 /// How a document matched.
@@ -51,6 +54,7 @@ pub(super) struct Condition(Vec<Test>);
 #[derive(Clone, Debug)]
 enum Test {
     Compare(Comparison, Value),
+    /// One of these values, which are in order, or what one of these patterns is found in.
     In(Vec<Value>, Vec<Pattern>),
     Not(Condition),
     Exists,
@@ -107,7 +111,12 @@ impl Near {
 impl Filter {
     /// Reads a query document.
     pub(crate) fn parse(query: &Document) -> Outcome<Filter> {
-        parse::filter(query)
+        Filter::parse_within(query, &Budget::default())
+    }
+
+    /// Reads a query document that is part of something larger.
+    pub(super) fn parse_within(query: &Document, budget: &Budget) -> Outcome<Filter> {
+        parse::filter(query, budget)
     }
 
     /// Whether a document matches.
@@ -117,6 +126,7 @@ impl Filter {
 
     /// How a document matches, if it does. The variables are those of a surrounding `$lookup`.
     pub(crate) fn find_match(&self, document: &Document, variables: &Variables) -> Outcome<Option<Match>> {
+        self.budget.next_document();
         matching::filter(self, document, variables)
     }
 
@@ -152,13 +162,13 @@ impl Filter {
 
 impl Condition {
     /// Reads a condition on single values, as `$pull` and `$elemMatch` have it.
-    pub(super) fn parse(value: &Value) -> Outcome<Condition> {
-        parse::condition(value)
+    pub(super) fn parse(value: &Value, budget: &Budget) -> Outcome<Condition> {
+        parse::condition(value, budget)
     }
 
     /// Whether a value that is no field fulfils it.
-    pub(super) fn holds(&self, value: &Value) -> Outcome<bool> {
-        matching::on_value(self, Some(value))
+    pub(super) fn holds(&self, value: &Value, budget: &Budget) -> Outcome<bool> {
+        matching::on_value(self, Some(value), budget)
     }
 }
 

@@ -1,35 +1,41 @@
 //! From query documents to filters.
 
+use super::super::budget::Budget;
 use super::super::error::{DatabaseError, Outcome};
 use super::super::geo::Geometry;
 use super::super::kind;
+use super::super::path;
 use super::super::pattern::Pattern;
 use super::{
     Clause, Comparison, Condition, Document, Filter, Near, Point, Region, Schema, Test, Value, is_operators,
     refuse,
 };
 
-pub(super) fn filter(query: &Document) -> Outcome<Filter> {
+pub(super) fn filter(query: &Document, budget: &Budget) -> Outcome<Filter> {
     let mut clauses = Vec::new();
     for (name, value) in query.iter() {
         match name {
-            "$and" => clauses.push(Clause::All(branches(name, value)?)),
-            "$or" => clauses.push(Clause::Any(branches(name, value)?)),
-            "$nor" => clauses.push(Clause::None(branches(name, value)?)),
+            "$and" => clauses.push(Clause::All(branches(name, value, budget)?)),
+            "$or" => clauses.push(Clause::Any(branches(name, value, budget)?)),
+            "$nor" => clauses.push(Clause::None(branches(name, value, budget)?)),
             "$expr" => clauses.push(Clause::Expression(value.clone())),
-            "$jsonSchema" => clauses.push(Clause::Schema(Schema::parse(value)?)),
+            "$jsonSchema" => clauses.push(Clause::Schema(Schema::parse(value, budget)?)),
             "$comment" => {}
             "$text" => return refuse("text index required for $text query"),
             unknown if unknown.starts_with('$') => {
                 return refuse(format!("unknown top level operator: {unknown}"));
             }
-            path => clauses.push(Clause::Field { path: path.to_owned(), condition: condition(value)? }),
+            path => {
+                path::check_length(path)?;
+                let condition = condition(value, budget)?;
+                clauses.push(Clause::Field { path: path.to_owned(), condition });
+            }
         }
     }
-    Ok(Filter { clauses })
+    Ok(Filter { clauses, budget: budget.clone() })
 }
 
-fn branches(name: &str, value: &Value) -> Outcome<Vec<Filter>> {
+fn branches(name: &str, value: &Value, budget: &Budget) -> Outcome<Vec<Filter>> {
     let Some(items) = value.as_array() else {
         return refuse(format!("{name} must be an array"));
     };
@@ -37,24 +43,24 @@ fn branches(name: &str, value: &Value) -> Outcome<Vec<Filter>> {
         return refuse("$and/$or/$nor must be a nonempty array");
     }
     let filters = items.iter().map(|item| match item {
-        Value::Object(query) => filter(query),
+        Value::Object(query) => filter(query, budget),
         _ => refuse("$or/$and/$nor entries need to be full objects"),
     });
     filters.collect()
 }
 
 /// What is asked of one field: operators, a pattern, or equality.
-pub(super) fn condition(value: &Value) -> Outcome<Condition> {
+pub(super) fn condition(value: &Value, budget: &Budget) -> Outcome<Condition> {
     match value {
         Value::Regex(pattern, options) => {
-            Ok(Condition(vec![Test::Pattern(Pattern::compile(pattern, options)?)]))
+            Ok(Condition(vec![Test::Pattern(Pattern::compile(pattern, options, budget)?)]))
         }
-        Value::Object(operators) if is_operators(value) => operators_of(operators),
+        Value::Object(operators) if is_operators(value) => operators_of(operators, budget),
         literal => Ok(Condition(vec![Test::Compare(Comparison::Equal, literal.clone())])),
     }
 }
 
-fn operators_of(operators: &Document) -> Outcome<Condition> {
+fn operators_of(operators: &Document, budget: &Budget) -> Outcome<Condition> {
     let mut tests = Vec::new();
     for (name, value) in operators.iter() {
         match name {
@@ -63,13 +69,13 @@ fn operators_of(operators: &Document) -> Outcome<Condition> {
             "$minDistance" | "$maxDistance"
                 if operators.get("$nearSphere").is_some() || operators.get("$near").is_some() => {}
             "$options" => {}
-            _ => tests.push(test(name, value, operators)?),
+            _ => tests.push(test(name, value, operators, budget)?),
         }
     }
     Ok(Condition(tests))
 }
 
-fn test(name: &str, value: &Value, operators: &Document) -> Outcome<Test> {
+fn test(name: &str, value: &Value, operators: &Document, budget: &Budget) -> Outcome<Test> {
     let negated = |test| Test::Not(Condition(vec![test]));
     match name {
         "$eq" => Ok(Test::Compare(Comparison::Equal, value.clone())),
@@ -81,16 +87,16 @@ fn test(name: &str, value: &Value, operators: &Document) -> Outcome<Test> {
         "$lte" => ordered(Comparison::LessOrEqual, name, value),
         "$gt" => ordered(Comparison::Greater, name, value),
         "$gte" => ordered(Comparison::GreaterOrEqual, name, value),
-        "$in" => one_of(name, value),
-        "$nin" => Ok(negated(one_of(name, value)?)),
-        "$not" => not(value),
+        "$in" => one_of(name, value, budget),
+        "$nin" => Ok(negated(one_of(name, value, budget)?)),
+        "$not" => not(value, budget),
         "$exists" if value.is_truthy() => Ok(Test::Exists),
         "$exists" => Ok(negated(Test::Exists)),
         "$mod" => modulo(value),
-        "$all" => all(value),
+        "$all" => all(value, budget),
         "$size" => size(value),
-        "$elemMatch" => element(value),
-        "$regex" => regex(value, operators.get("$options")),
+        "$elemMatch" => element(value, budget),
+        "$regex" => regex(value, operators.get("$options"), budget),
         "$type" => Ok(Test::Type(kind::parse(value)?)),
         "$geoWithin" => within(value),
         "$geoIntersects" => match value.as_object().and_then(|region| region.get("$geometry")) {
@@ -109,30 +115,31 @@ fn ordered(comparison: Comparison, name: &str, value: &Value) -> Outcome<Test> {
     }
 }
 
-fn one_of(name: &str, value: &Value) -> Outcome<Test> {
+fn one_of(name: &str, value: &Value, budget: &Budget) -> Outcome<Test> {
     let Some(items) = value.as_array() else {
         return refuse(format!("{name} needs an array"));
     };
     let (mut values, mut patterns) = (Vec::new(), Vec::new());
     for item in items {
         match item {
-            Value::Regex(pattern, options) => patterns.push(Pattern::compile(pattern, options)?),
+            Value::Regex(pattern, options) => patterns.push(Pattern::compile(pattern, options, budget)?),
             operators if is_operators(operators) => return refuse(format!("cannot nest $ under {name}")),
             literal => values.push(literal.clone()),
         }
     }
+    values.sort_by(Value::compare);
     Ok(Test::In(values, patterns))
 }
 
-fn not(value: &Value) -> Outcome<Test> {
+fn not(value: &Value, budget: &Budget) -> Outcome<Test> {
     match value {
-        Value::Regex(..) => Ok(Test::Not(condition(value)?)),
+        Value::Regex(..) => Ok(Test::Not(condition(value, budget)?)),
         Value::Object(operators) if operators.is_empty() => refuse("$not cannot be empty"),
         Value::Object(operators) => {
             if let Some((name, _)) = operators.iter().find(|(name, _)| !name.starts_with('$')) {
                 return refuse(format!("unknown operator: {name}"));
             }
-            Ok(Test::Not(condition(value)?))
+            Ok(Test::Not(condition(value, budget)?))
         }
         _ => refuse("$not needs a regex or a document"),
     }
@@ -154,14 +161,14 @@ fn modulo(value: &Value) -> Outcome<Test> {
     }
 }
 
-fn all(value: &Value) -> Outcome<Test> {
+fn all(value: &Value, budget: &Budget) -> Outcome<Test> {
     let Some(items) = value.as_array() else {
         return refuse("$all needs an array");
     };
     let each = |item: &Value| match item {
-        Value::Regex(pattern, options) => Ok(Test::Pattern(Pattern::compile(pattern, options)?)),
+        Value::Regex(pattern, options) => Ok(Test::Pattern(Pattern::compile(pattern, options, budget)?)),
         Value::Object(inner) if is_operators(item) => match inner.get("$elemMatch") {
-            Some(wanted) => element(wanted),
+            Some(wanted) => element(wanted, budget),
             None => refuse("no $ expressions in $all"),
         },
         literal => Ok(Test::Compare(Comparison::Equal, literal.clone())),
@@ -180,19 +187,19 @@ fn size(value: &Value) -> Outcome<Test> {
     }
 }
 
-fn element(value: &Value) -> Outcome<Test> {
+fn element(value: &Value, budget: &Budget) -> Outcome<Test> {
     const LOGIC: [&str; 4] = ["$and", "$or", "$nor", "$expr"];
     let Value::Object(wanted) = value else {
         return refuse("$elemMatch needs an Object");
     };
     let is_logic = wanted.iter().next().is_some_and(|(name, _)| LOGIC.contains(&name));
     if is_operators(value) && !is_logic {
-        return Ok(Test::ElementValue(condition(value)?));
+        return Ok(Test::ElementValue(condition(value, budget)?));
     }
-    Ok(Test::ElementDocument(filter(wanted)?))
+    Ok(Test::ElementDocument(filter(wanted, budget)?))
 }
 
-fn regex(value: &Value, options: Option<&Value>) -> Outcome<Test> {
+fn regex(value: &Value, options: Option<&Value>, budget: &Budget) -> Outcome<Test> {
     let given = match options {
         Some(Value::String(options)) => Some(options.as_str()),
         Some(_) => return refuse("$options has to be a string"),
@@ -203,7 +210,7 @@ fn regex(value: &Value, options: Option<&Value>) -> Outcome<Test> {
         Value::Regex(pattern, options) => (pattern, options.as_str()),
         _ => return refuse("$regex has to be a string"),
     };
-    Ok(Test::Pattern(Pattern::compile(pattern, given.unwrap_or(own))?))
+    Ok(Test::Pattern(Pattern::compile(pattern, given.unwrap_or(own), budget)?))
 }
 
 fn within(value: &Value) -> Outcome<Test> {

@@ -2,10 +2,13 @@
 //!
 //! Deliberately absent: `patternProperties`, `dependencies` and `$ref`; like any unknown keyword they are refused.
 
+use std::collections::{BTreeSet, HashSet};
+
+use super::super::budget::Budget;
 use super::super::error::{Outcome, refuse};
 use super::super::kind;
 use super::super::pattern::Pattern;
-use crate::cloud::value::{Document, Value};
+use crate::cloud::value::{Document, Ordered, Value};
 
 /// A schema: rules that must all hold. A rule about another type holds.
 #[derive(Clone, Debug)]
@@ -15,8 +18,9 @@ pub(super) struct Schema(Vec<Rule>);
 enum Rule {
     Required(Vec<String>),
     Properties(Vec<(String, Schema)>),
-    NothingBut(Vec<String>),
+    NothingBut(HashSet<String>),
     Type(Vec<&'static str>),
+    /// One of these values, which are in order.
     Enum(Vec<Value>),
     Minimum(f64, bool),
     Maximum(f64, bool),
@@ -42,13 +46,13 @@ enum Measure {
 
 impl Schema {
     /// Reads a schema.
-    pub(super) fn parse(schema: &Value) -> Outcome<Schema> {
+    pub(super) fn parse(schema: &Value, budget: &Budget) -> Outcome<Schema> {
         let Value::Object(schema) = schema else {
             return refuse("$jsonSchema must be an object");
         };
         let mut rules = Vec::new();
         for (keyword, value) in schema.iter() {
-            if let Some(rule) = rule(keyword, value, schema)? {
+            if let Some(rule) = rule(keyword, value, schema, budget)? {
                 rules.push(rule);
             }
         }
@@ -56,12 +60,12 @@ impl Schema {
     }
 
     /// Whether a value is valid.
-    pub(super) fn accepts(&self, value: &Value) -> bool {
-        self.0.iter().all(|rule| rule.accepts(value))
+    pub(super) fn accepts(&self, value: &Value, budget: &Budget) -> Outcome<bool> {
+        all(&self.0, |rule| rule.accepts(value, budget))
     }
 }
 
-fn rule(keyword: &str, value: &Value, schema: &Document) -> Outcome<Option<Rule>> {
+fn rule(keyword: &str, value: &Value, schema: &Document, budget: &Budget) -> Outcome<Option<Rule>> {
     let at_least = |measure| Ok(Rule::Length(measure, count(keyword, value)?, usize::MAX));
     let at_most = |measure| Ok(Rule::Length(measure, 0, count(keyword, value)?));
     let exclusive = |name: &str| schema.get(name).is_some_and(Value::is_truthy);
@@ -74,7 +78,8 @@ fn rule(keyword: &str, value: &Value, schema: &Document) -> Outcome<Option<Rule>
             let Value::Object(properties) = value else {
                 return refuse("$jsonSchema keyword 'properties' must be an object");
             };
-            let parsed = properties.iter().map(|(name, inner)| Ok((name.to_owned(), Schema::parse(inner)?)));
+            let parsed =
+                properties.iter().map(|(name, inner)| Ok((name.to_owned(), Schema::parse(inner, budget)?)));
             Rule::Properties(parsed.collect::<Outcome<_>>()?)
         }
         "additionalProperties" => {
@@ -85,7 +90,11 @@ fn rule(keyword: &str, value: &Value, schema: &Document) -> Outcome<Option<Rule>
         }
         "bsonType" => Rule::Type(kind::parse(value)?),
         "type" => Rule::Type(json_types(value)?),
-        "enum" => Rule::Enum(list(keyword, value)?.to_vec()),
+        "enum" => {
+            let mut values = list(keyword, value)?.to_vec();
+            values.sort_by(Value::compare);
+            Rule::Enum(values)
+        }
         "minimum" => Rule::Minimum(number(keyword, value)?, exclusive("exclusiveMinimum")),
         "maximum" => Rule::Maximum(number(keyword, value)?, exclusive("exclusiveMaximum")),
         "multipleOf" => Rule::MultipleOf(number(keyword, value)?),
@@ -96,42 +105,78 @@ fn rule(keyword: &str, value: &Value, schema: &Document) -> Outcome<Option<Rule>
         "minProperties" => at_least(Measure::Object)?,
         "maxProperties" => at_most(Measure::Object)?,
         "pattern" => match value.as_str() {
-            Some(pattern) => Rule::Pattern(Pattern::compile(pattern, "")?),
+            Some(pattern) => Rule::Pattern(Pattern::compile(pattern, "", budget)?),
             None => return refuse("$jsonSchema keyword 'pattern' must be a string"),
         },
         "items" => match value {
-            Value::Array(schemas) => {
-                Rule::ItemsInOrder(schemas.iter().map(Schema::parse).collect::<Outcome<_>>()?)
-            }
-            single => Rule::Items(Box::new(Schema::parse(single)?)),
+            Value::Array(schemas) => Rule::ItemsInOrder(
+                schemas.iter().map(|schema| Schema::parse(schema, budget)).collect::<Outcome<_>>()?,
+            ),
+            single => Rule::Items(Box::new(Schema::parse(single, budget)?)),
         },
         "uniqueItems" => Rule::Unique,
-        "allOf" => Rule::All(schemas(keyword, value)?),
-        "anyOf" => Rule::Any(schemas(keyword, value)?),
-        "oneOf" => Rule::One(schemas(keyword, value)?),
-        "not" => Rule::Not(Box::new(Schema::parse(value)?)),
+        "allOf" => Rule::All(schemas(keyword, value, budget)?),
+        "anyOf" => Rule::Any(schemas(keyword, value, budget)?),
+        "oneOf" => Rule::One(schemas(keyword, value, budget)?),
+        "not" => Rule::Not(Box::new(Schema::parse(value, budget)?)),
         unknown => return refuse(format!("Unknown $jsonSchema keyword: {unknown}")),
     };
     Ok(Some(rule))
 }
 
 impl Rule {
-    fn accepts(&self, value: &Value) -> bool {
-        let object = value.as_object();
-        let array = value.as_array();
-        match self {
+    fn accepts(&self, value: &Value, budget: &Budget) -> Outcome<bool> {
+        budget.work(1)?;
+        let of_its_type = match (value, self) {
+            (Value::Object(object), _) => self.accepts_object(object, budget)?,
+            (Value::Array(items), _) => self.accepts_array(items, budget)?,
+            (Value::String(text), Rule::Pattern(pattern)) => Some(pattern.finds(text)?),
+            _ => None,
+        };
+        of_its_type.map_or_else(|| self.accepts_any(value, budget), Ok)
+    }
+
+    /// The rules about documents.
+    fn accepts_object(&self, object: &Document, budget: &Budget) -> Outcome<Option<bool>> {
+        Ok(Some(match self {
             Rule::Required(names) => {
-                object.is_none_or(|object| names.iter().all(|name| object.get(name).is_some()))
+                budget.each(names.len())?;
+                names.iter().all(|name| object.get(name).is_some())
             }
-            Rule::Properties(schemas) => object.is_none_or(|object| {
-                schemas
-                    .iter()
-                    .all(|(name, schema)| object.get(name).is_none_or(|inner| schema.accepts(inner)))
-            }),
-            Rule::NothingBut(names) => object
-                .is_none_or(|object| object.iter().all(|(name, _)| names.iter().any(|known| known == name))),
+            Rule::Properties(schemas) => all(schemas, |(name, schema)| {
+                budget.work(1)?;
+                object.get(name).map_or(Ok(true), |inner| schema.accepts(inner, budget))
+            })?,
+            Rule::NothingBut(names) => {
+                budget.each(object.len())?;
+                object.iter().all(|(name, _)| names.contains(name))
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// The rules about arrays.
+    fn accepts_array(&self, items: &[Value], budget: &Budget) -> Outcome<Option<bool>> {
+        Ok(Some(match self {
+            Rule::Items(schema) => all(items, |item| schema.accepts(item, budget))?,
+            Rule::ItemsInOrder(schemas) => {
+                let pairs: Vec<(&Value, &Schema)> = items.iter().zip(schemas).collect();
+                all(&pairs, |(item, schema)| schema.accepts(item, budget))?
+            }
+            Rule::Unique => {
+                budget.each(items.len())?;
+                let mut seen = BTreeSet::new();
+                items.iter().all(|item| seen.insert(Ordered(item)))
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// The rules about any value. Those about other types hold.
+    fn accepts_any(&self, value: &Value, budget: &Budget) -> Outcome<bool> {
+        Ok(match self {
             Rule::Type(kinds) => kinds.iter().any(|wanted| kind::is(value, wanted)),
-            Rule::Enum(values) => values.iter().any(|known| known.equals(value)),
+            Rule::Enum(values) => values.binary_search_by(|known| known.compare(value)).is_ok(),
             Rule::Minimum(least, exclusive) => value
                 .as_f64()
                 .is_none_or(|number| if *exclusive { number > *least } else { number >= *least }),
@@ -142,23 +187,28 @@ impl Rule {
             Rule::Length(measure, least, most) => {
                 measure.of(value).is_none_or(|length| (*least..=*most).contains(&length))
             }
-            Rule::Pattern(pattern) => value.as_str().is_none_or(|text| pattern.finds(text)),
-            Rule::Items(schema) => array.is_none_or(|items| items.iter().all(|item| schema.accepts(item))),
-            Rule::ItemsInOrder(schemas) => {
-                array.is_none_or(|items| items.iter().zip(schemas).all(|(item, schema)| schema.accepts(item)))
+            Rule::All(schemas) => all(schemas, |schema| schema.accepts(value, budget))?,
+            Rule::Any(schemas) => !all(schemas, |schema| Ok(!schema.accepts(value, budget)?))?,
+            Rule::One(schemas) => {
+                let mut accepting = 0;
+                for schema in schemas {
+                    accepting += u32::from(schema.accepts(value, budget)?);
+                }
+                accepting == 1
             }
-            Rule::Unique => array.is_none_or(|items| {
-                items
-                    .iter()
-                    .enumerate()
-                    .all(|(at, item)| !items.iter().skip(at + 1).any(|other| item.equals(other)))
-            }),
-            Rule::All(schemas) => schemas.iter().all(|schema| schema.accepts(value)),
-            Rule::Any(schemas) => schemas.iter().any(|schema| schema.accepts(value)),
-            Rule::One(schemas) => schemas.iter().filter(|schema| schema.accepts(value)).count() == 1,
-            Rule::Not(schema) => !schema.accepts(value),
+            Rule::Not(schema) => !schema.accepts(value, budget)?,
+            _ => true,
+        })
+    }
+}
+
+fn all<T>(all: &[T], mut holds: impl FnMut(&T) -> Outcome<bool>) -> Outcome<bool> {
+    for one in all {
+        if !holds(one)? {
+            return Ok(false);
         }
     }
+    Ok(true)
 }
 
 impl Measure {
@@ -179,8 +229,8 @@ fn list<'a>(keyword: &str, value: &'a Value) -> Outcome<&'a [Value]> {
     }
 }
 
-fn schemas(keyword: &str, value: &Value) -> Outcome<Vec<Schema>> {
-    list(keyword, value)?.iter().map(Schema::parse).collect()
+fn schemas(keyword: &str, value: &Value, budget: &Budget) -> Outcome<Vec<Schema>> {
+    list(keyword, value)?.iter().map(|schema| Schema::parse(schema, budget)).collect()
 }
 
 fn names(keyword: &str, value: &Value) -> Outcome<Vec<String>> {
@@ -228,7 +278,10 @@ mod tests {
     use super::*;
 
     fn accepts(schema: Json, tested: Json) -> bool {
-        Schema::parse(&value(schema)).unwrap().accepts(&value(tested))
+        Schema::parse(&value(schema), &Budget::default())
+            .unwrap()
+            .accepts(&value(tested), &Budget::default())
+            .unwrap()
     }
 
     #[test]
@@ -292,7 +345,7 @@ mod tests {
 
     #[test]
     fn an_unknown_keyword_is_refused() {
-        let refused = Schema::parse(&value(json!({"format": "email"}))).unwrap_err();
+        let refused = Schema::parse(&value(json!({"format": "email"})), &Budget::default()).unwrap_err();
         assert_eq!(refused.to_string(), "Unknown $jsonSchema keyword: format");
     }
 }

@@ -83,6 +83,13 @@ impl Geometry {
         }
     }
 
+    /// How many pairs of corners there are with those of another, about four times: how much work it is to find out
+    /// how the two lie to each other.
+    pub(crate) fn pairs(&self, other: &Geometry) -> u64 {
+        let corners = |geometry: &Geometry| geometry.corners().count() as u64 + 1;
+        corners(self).saturating_mul(corners(other)).saturating_mul(4)
+    }
+
     /// Whether there are areas in it, so that something can lie within.
     pub(crate) fn has_area(&self) -> bool {
         !self.areas.is_empty()
@@ -212,7 +219,7 @@ fn ring(value: &Value) -> Outcome<Line> {
     }
     let mut different: Line = Vec::new();
     for point in &points {
-        if !different.contains(point) {
+        if different.len() < 3 && !different.contains(point) {
             different.push(*point);
         }
     }

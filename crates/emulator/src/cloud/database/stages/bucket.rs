@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::group::{Key, Outputs};
+use super::group::Outputs;
 use super::{
-    Accumulator, Document, Outcome, Scope, Value, Variables, check_known, ejson, evaluate, kind, object,
-    positive, refuse,
+    Accumulator, Budget, Document, Outcome, Scope, Value, Variables, check_known, ejson, evaluate, kind,
+    object, positive, refuse,
 };
+use crate::cloud::measure::Measure;
+use crate::cloud::value::Ordered;
 
 fn outputs(stage: &str, spec: &Document) -> Outcome<Outputs> {
     match spec.get("output") {
@@ -27,19 +29,20 @@ fn group_by<'a>(stage: &str, spec: &'a Document) -> Outcome<&'a Value> {
 }
 
 /// A value that depends on no document.
-fn constant(expression: &Value) -> Outcome<Value> {
-    let value = evaluate(expression, &Scope::new(&Document::new(), &Variables::default()))?;
+fn constant(expression: &Value, budget: &Budget) -> Outcome<Value> {
+    let value = evaluate(expression, &Scope::new(&Document::new(), &Variables::default(), budget))?;
     Ok(value.unwrap_or(Value::Null))
 }
 
-fn boundaries(spec: &Document) -> Outcome<Vec<Value>> {
+fn boundaries(spec: &Document, budget: &Budget) -> Outcome<Vec<Value>> {
     let Some(Value::Array(boundaries)) = spec.get("boundaries") else {
         return refuse(format!(
             "The $bucket 'boundaries' field must be an array, but found type: {}.",
             kind::name_or_missing(spec.get("boundaries"))
         ));
     };
-    let boundaries = boundaries.iter().map(constant).collect::<Outcome<Vec<Value>>>()?;
+    let boundaries =
+        boundaries.iter().map(|boundary| constant(boundary, budget)).collect::<Outcome<Vec<Value>>>()?;
     if boundaries.len() < 2 {
         return refuse(format!(
             "The $bucket 'boundaries' field must have at least 2 values, but found {} value(s).",
@@ -69,11 +72,12 @@ pub(super) fn bucket(
     documents: Vec<Document>,
     spec: &Document,
     variables: &Variables,
+    budget: &Budget,
 ) -> Outcome<Vec<Document>> {
     check_known("$bucket", spec, &["groupBy", "boundaries", "default", "output"])?;
     let by = group_by("$bucket", spec)?;
-    let boundaries = boundaries(spec)?;
-    let default = spec.get("default").map(constant).transpose()?;
+    let boundaries = boundaries(spec, budget)?;
+    let default = spec.get("default").map(|default| constant(default, budget)).transpose()?;
     let outputs = outputs("$bucket", spec)?;
     if let (Some(default), Some(lowest), Some(highest)) = (&default, boundaries.first(), boundaries.last())
         && default.rank() == lowest.rank()
@@ -84,22 +88,24 @@ pub(super) fn bucket(
             "The $bucket 'default' field must be less than the lowest boundary or greater than or equal to the highest boundary.",
         );
     }
-    let mut buckets: BTreeMap<Key, Vec<Accumulator>> = BTreeMap::new();
+    let mut buckets: BTreeMap<Ordered<Value>, Vec<Accumulator>> = BTreeMap::new();
     for document in &documents {
-        let scope = Scope::new(document, variables);
+        budget.next_document();
+        let scope = Scope::new(document, variables, budget);
         let value = evaluate(by, &scope)?;
         let within = value.and_then(|value| {
-            let behind = boundaries.iter().position(|boundary| value.compare(boundary).is_lt());
-            boundaries.get(behind?.checked_sub(1)?).cloned()
+            let behind = boundaries.partition_point(|boundary| boundary.compare(&value).is_le());
+            let lower = boundaries.get(behind.checked_sub(1)?)?;
+            boundaries.get(behind).is_some().then(|| lower.clone())
         });
         let Some(id) = within.or_else(|| default.clone()) else {
             return refuse(
                 "$switch could not find a matching branch for an input, and no default was specified.",
             );
         };
-        outputs.take(buckets.entry(Key(id)).or_insert_with(|| outputs.start()), &scope)?;
+        outputs.take(buckets.entry(Ordered(id)).or_insert_with(|| outputs.start()), &scope)?;
     }
-    Ok(buckets.into_iter().map(|(Key(id), accumulators)| outputs.result(id, accumulators)).collect())
+    Ok(buckets.into_iter().map(|(Ordered(id), accumulators)| outputs.result(id, accumulators)).collect())
 }
 
 /// Buckets of about the same size. Equal values never fall into different buckets, so there may be fewer buckets.
@@ -107,6 +113,7 @@ pub(super) fn bucket_auto(
     documents: Vec<Document>,
     spec: &Document,
     variables: &Variables,
+    budget: &Budget,
 ) -> Outcome<Vec<Document>> {
     check_known("$bucketAuto", spec, &["groupBy", "buckets", "output", "granularity"])?;
     if spec.get("granularity").is_some() {
@@ -118,7 +125,9 @@ pub(super) fn bucket_auto(
     let outputs = outputs("$bucketAuto", spec)?;
     let mut sorted = Vec::with_capacity(documents.len());
     for document in documents {
-        let value = evaluate(by, &Scope::new(&document, variables))?.unwrap_or(Value::Null);
+        budget.next_document();
+        let value = evaluate(by, &Scope::new(&document, variables, budget))?.unwrap_or(Value::Null);
+        budget.keep(Measure::of(&value).memory)?;
         sorted.push((value, document));
     }
     sorted.sort_by(|(a, _), (b, _)| a.compare(b));
@@ -142,7 +151,8 @@ pub(super) fn bucket_auto(
         filled += 1;
         if let Some((_, upper, accumulators)) = buckets.last_mut() {
             *upper = value;
-            outputs.take(accumulators, &Scope::new(&document, variables))?;
+            budget.next_document();
+            outputs.take(accumulators, &Scope::new(&document, variables, budget))?;
         }
     }
     let results = buckets.into_iter().map(|(lower, upper, accumulators)| {

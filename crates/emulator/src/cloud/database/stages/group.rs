@@ -1,32 +1,10 @@
 //! `$group` and `$sortByCount`, and the accumulators that buckets have too.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::{Accumulator, Document, Outcome, Scope, Value, Variables, evaluate, kind, refuse};
-
-/// A value in MongoDB's order.
-pub(super) struct Key(pub(super) Value);
-
-impl Ord for Key {
-    fn cmp(&self, other: &Key) -> Ordering {
-        self.0.compare(&other.0)
-    }
-}
-
-impl PartialOrd for Key {
-    fn partial_cmp(&self, other: &Key) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Key) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Key {}
+use super::{Accumulator, Budget, Document, Outcome, Scope, Value, Variables, evaluate, kind, refuse};
+use crate::cloud::measure::Measure;
+use crate::cloud::value::Ordered;
 
 /// The fields that are gathered: name, accumulator, expression.
 pub(super) struct Outputs(Vec<(String, Accumulator, Value)>);
@@ -71,7 +49,7 @@ impl Outputs {
     /// Takes a document.
     pub(super) fn take(&self, into: &mut [Accumulator], scope: &Scope<'_>) -> Outcome<()> {
         for (accumulator, (_, _, expression)) in into.iter_mut().zip(&self.0) {
-            accumulator.take(evaluate(expression, scope)?)?;
+            accumulator.take(evaluate(expression, scope)?, scope.budget())?;
         }
         Ok(())
     }
@@ -91,12 +69,13 @@ pub(super) fn group(
     documents: Vec<Document>,
     spec: &Document,
     variables: &Variables,
+    budget: &Budget,
 ) -> Outcome<Vec<Document>> {
     let Some(id) = spec.get("_id") else {
         return refuse("a group specification must include an _id");
     };
     let outputs = Outputs::parse(spec.iter().filter(|(name, _)| *name != "_id"))?;
-    gather(&documents, id, &outputs, variables)
+    gather(&documents, id, &outputs, variables, budget)
 }
 
 /// Groups documents by the value of an expression; what is missing counts as `null`.
@@ -105,14 +84,17 @@ fn gather(
     by: &Value,
     outputs: &Outputs,
     variables: &Variables,
+    budget: &Budget,
 ) -> Outcome<Vec<Document>> {
-    let mut places: BTreeMap<Key, usize> = BTreeMap::new();
+    let mut places: BTreeMap<Ordered<Value>, usize> = BTreeMap::new();
     let mut groups: Vec<(Value, Vec<Accumulator>)> = Vec::new();
     for document in documents {
-        let scope = Scope::new(document, variables);
+        budget.next_document();
+        let scope = Scope::new(document, variables, budget);
         let id = evaluate(by, &scope)?.unwrap_or(Value::Null);
-        let place = *places.entry(Key(id.clone())).or_insert(groups.len());
+        let place = *places.entry(Ordered(id.clone())).or_insert(groups.len());
         if place == groups.len() {
+            budget.keep(2 * Measure::of(&id).memory)?;
             groups.push((id, outputs.start()));
         }
         if let Some((_, accumulators)) = groups.get_mut(place) {
@@ -126,6 +108,7 @@ pub(super) fn sort_by_count(
     documents: Vec<Document>,
     by: &Value,
     variables: &Variables,
+    budget: &Budget,
 ) -> Outcome<Vec<Document>> {
     let is_expression = match by {
         Value::String(text) => text.starts_with('$'),
@@ -138,7 +121,7 @@ pub(super) fn sort_by_count(
             kind::name(by)
         ));
     }
-    let mut groups = gather(&documents, by, &Outputs::count()?, variables)?;
+    let mut groups = gather(&documents, by, &Outputs::count()?, variables, budget)?;
     let count = |group: &Document| group.get("count").and_then(Value::as_i64);
     groups.sort_by_key(|group| std::cmp::Reverse(count(group)));
     Ok(groups)

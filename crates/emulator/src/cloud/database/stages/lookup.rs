@@ -2,19 +2,22 @@
 
 use super::reshape::assign;
 use super::{
-    Document, Filter, Outcome, Scope, Surroundings, Value, Variables, check_known, evaluate, kind, refuse,
-    run_within,
+    Budget, Document, Filter, Outcome, Scope, Surroundings, Value, Variables, check_known, evaluate, kind,
+    match_filter, path, refuse, run_within,
 };
+use crate::cloud::measure::Measure;
 
 pub(super) fn lookup(
     documents: Vec<Document>,
     spec: &Document,
     around: &Surroundings<'_>,
     variables: &Variables,
+    budget: &Budget,
 ) -> Outcome<Vec<Document>> {
     check_known("$lookup", spec, &["from", "localField", "foreignField", "let", "pipeline", "as"])?;
-    let (from, path) = (text(spec, "from")?, text(spec, "as")?);
-    let path: Vec<&str> = path.split('.').collect();
+    let (from, at) = (text(spec, "from")?, text(spec, "as")?);
+    path::check_length(at)?;
+    let at: Vec<&str> = at.split('.').collect();
     let by_pipeline = spec.get("pipeline").is_some();
     if by_pipeline && (spec.get("localField").is_some() || spec.get("foreignField").is_some()) {
         return refuse("$lookup with 'pipeline' may not specify 'localField' or 'foreignField'");
@@ -22,13 +25,15 @@ pub(super) fn lookup(
     let foreign = (around.collection)(from);
     let mut joined = Vec::with_capacity(documents.len());
     for mut document in documents {
+        budget.next_document();
         let found = if by_pipeline {
-            by_running(&document, spec, &foreign, around, variables)?
+            by_running(&document, spec, &foreign, around, variables, budget)?
         } else {
-            by_equality(&document, spec, &foreign)?
+            by_equality(&document, spec, &foreign, budget)?
         };
-        let found = found.into_iter().map(Value::Object).collect();
-        assign(&mut document, &path, Some(Value::Array(found)));
+        let found = Value::Array(found.into_iter().map(Value::Object).collect());
+        budget.keep(Measure::of(&found).memory)?;
+        assign(&mut document, &at, Some(found), budget)?;
         joined.push(document);
     }
     Ok(joined)
@@ -45,18 +50,26 @@ fn text<'a>(spec: &'a Document, name: &str) -> Outcome<&'a str> {
 }
 
 /// What is equal to the local value, or to one of its elements. A missing value equals `null`.
-fn by_equality(document: &Document, spec: &Document, foreign: &[Document]) -> Outcome<Vec<Document>> {
+fn by_equality(
+    document: &Document,
+    spec: &Document,
+    foreign: &[Document],
+    budget: &Budget,
+) -> Outcome<Vec<Document>> {
     let local = Value::String(format!("${}", text(spec, "localField")?));
-    let value = evaluate(&local, &Scope::new(document, &Variables::default()))?.unwrap_or(Value::Null);
+    let value =
+        evaluate(&local, &Scope::new(document, &Variables::default(), budget))?.unwrap_or(Value::Null);
     let operator = if matches!(value, Value::Array(_)) { "$in" } else { "$eq" };
     let mut condition = Document::new();
     condition.set(operator, value);
     let mut query = Document::new();
     query.set(text(spec, "foreignField")?, condition);
-    let filter = Filter::parse(&query)?;
+    let filter = Filter::parse_within(&query, budget)?;
     let mut found = Vec::new();
     for other in foreign {
         if filter.matches(other)? {
+            budget.measured(Measure::of_document(other))?;
+            budget.keep(Measure::of_document(other).memory)?;
             found.push(other.clone());
         }
     }
@@ -69,12 +82,13 @@ fn by_running(
     foreign: &[Document],
     around: &Surroundings<'_>,
     variables: &Variables,
+    budget: &Budget,
 ) -> Outcome<Vec<Document>> {
     let mut inner = variables.clone();
     match spec.get("let") {
         None => {}
         Some(Value::Object(bindings)) => {
-            let scope = Scope::new(document, variables);
+            let scope = Scope::new(document, variables, budget);
             for (name, expression) in bindings.iter() {
                 inner = inner.with(name, evaluate(expression, &scope)?);
             }
@@ -91,5 +105,26 @@ fn by_running(
         Value::Object(stage) => Ok(stage.clone()),
         _ => refuse("Each element of the 'pipeline' array must be an object"),
     });
-    run_within(&stages.collect::<Outcome<Vec<_>>>()?, foreign.to_vec(), around, &inner)
+    let stages = stages.collect::<Outcome<Vec<_>>>()?;
+    // A copy of the other collection for every document is dear: what does not match is not copied.
+    let (first, further) = match stages.split_first() {
+        Some((first, further)) if first.len() == 1 => match first.get("$match") {
+            Some(Value::Object(query)) => (Some(query), further),
+            _ => (None, stages.as_slice()),
+        },
+        _ => (None, stages.as_slice()),
+    };
+    let filter = first.map(|query| match_filter(query, budget)).transpose()?;
+    let mut input = Vec::new();
+    for other in foreign {
+        let matches = match &filter {
+            Some(filter) => filter.find_match(other, &inner)?.is_some(),
+            None => true,
+        };
+        if matches {
+            budget.measured(Measure::of_document(other))?;
+            input.push(other.clone());
+        }
+    }
+    run_within(further, input, around, &inner, budget)
 }

@@ -13,7 +13,8 @@ mod reshape;
 mod tests;
 mod unwind;
 
-use super::error::{Outcome, refuse};
+use super::budget::Budget;
+use super::error::{DatabaseError, Outcome, refuse};
 use super::expr::{Accumulator, Scope, Variables, evaluate};
 use super::filter::Filter;
 use super::project::Shape;
@@ -21,6 +22,7 @@ use super::sort::SortOrder;
 use super::{geo, kind, path};
 use crate::chance::Chance;
 use crate::cloud::ejson;
+use crate::cloud::measure::Measure;
 use crate::cloud::value::{Document, Value};
 
 /// What a pipeline can see besides its input.
@@ -31,13 +33,24 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) seed: u64,
 }
 
+/// The largest output of a pipeline in bytes of BSON. As text, which may have 1 MB, it would be longer.
+const LARGEST_OUTPUT: u64 = 6 * 1024 * 1024;
+
 /// Runs a pipeline.
 pub(crate) fn run(
     pipeline: &[Document],
     input: Vec<Document>,
     around: &Surroundings<'_>,
 ) -> Outcome<Vec<Document>> {
-    run_within(pipeline, input, around, &Variables::default())
+    let output = run_within(pipeline, input, around, &Variables::default(), &Budget::default())?;
+    let mut size = 0;
+    for document in &output {
+        size += Measure::of_document(document).bson;
+        if size > LARGEST_OUTPUT {
+            return Err(DatabaseError::large_result());
+        }
+    }
+    Ok(output)
 }
 
 fn run_within(
@@ -45,7 +58,9 @@ fn run_within(
     mut documents: Vec<Document>,
     around: &Surroundings<'_>,
     variables: &Variables,
+    budget: &Budget,
 ) -> Outcome<Vec<Document>> {
+    let outside = budget.held();
     for (place, stage) in pipeline.iter().enumerate() {
         let mut fields = stage.iter();
         let (Some((name, argument)), None) = (fields.next(), fields.next()) else {
@@ -54,9 +69,29 @@ fn run_within(
         if name == "$geoNear" && place > 0 {
             return refuse("$geoNear is only valid as the first stage in a pipeline.");
         }
-        documents = stage_of(name, argument, documents, around, variables)?;
+        budget.each(documents.len())?;
+        documents = stage_of(name, argument, documents, around, variables, budget)?;
+        if !matches!(name, "$match" | "$sort" | "$skip" | "$limit" | "$sample") {
+            budget.release(budget.held() - outside);
+            budget.keep(memory_of(&documents)?)?;
+        }
     }
+    // What comes out is kept by whoever wants it.
+    budget.release(budget.held() - outside);
     Ok(documents)
+}
+
+/// What documents that a stage made take in memory. None of them is larger than what could be stored.
+fn memory_of(documents: &[Document]) -> Outcome<u64> {
+    let mut memory = 0;
+    for document in documents {
+        let measure = Measure::of_document(document);
+        if let Some(refusal) = measure.refusal() {
+            return refuse(refusal);
+        }
+        memory += measure.memory;
+    }
+    Ok(memory)
 }
 
 fn stage_of(
@@ -65,26 +100,27 @@ fn stage_of(
     mut documents: Vec<Document>,
     around: &Surroundings<'_>,
     variables: &Variables,
+    budget: &Budget,
 ) -> Outcome<Vec<Document>> {
     match name {
-        "$match" => matching(documents, argument, variables),
-        "$project" => reshape::project(documents, object(name, argument)?, variables),
-        "$addFields" => reshape::add_fields(documents, object(name, argument)?, variables),
-        "$replaceRoot" => reshape::replace_root(documents, object(name, argument)?, variables),
-        "$group" => group::group(documents, object(name, argument)?, variables),
-        "$sortByCount" => group::sort_by_count(documents, argument, variables),
-        "$bucket" => bucket::bucket(documents, object(name, argument)?, variables),
-        "$bucketAuto" => bucket::bucket_auto(documents, object(name, argument)?, variables),
-        "$unwind" => unwind::unwind(documents, argument),
-        "$lookup" => lookup::lookup(documents, object(name, argument)?, around, variables),
-        "$geoNear" => near::near(documents, object(name, argument)?, variables),
+        "$match" => matching(documents, argument, variables, budget),
+        "$project" => reshape::project(documents, object(name, argument)?, variables, budget),
+        "$addFields" => reshape::add_fields(documents, object(name, argument)?, variables, budget),
+        "$replaceRoot" => reshape::replace_root(documents, object(name, argument)?, variables, budget),
+        "$group" => group::group(documents, object(name, argument)?, variables, budget),
+        "$sortByCount" => group::sort_by_count(documents, argument, variables, budget),
+        "$bucket" => bucket::bucket(documents, object(name, argument)?, variables, budget),
+        "$bucketAuto" => bucket::bucket_auto(documents, object(name, argument)?, variables, budget),
+        "$unwind" => unwind::unwind(documents, argument, budget),
+        "$lookup" => lookup::lookup(documents, object(name, argument)?, around, variables, budget),
+        "$geoNear" => near::near(documents, object(name, argument)?, variables, budget),
         "$count" => count(&documents, argument),
         "$sort" => {
             let order = SortOrder::parse(object(name, argument)?)?;
             if order.is_empty() {
                 return refuse("$sort stage must have at least one sort key");
             }
-            order.sort(&mut documents);
+            order.sort_within(&mut documents, budget)?;
             Ok(documents)
         }
         "$skip" => match argument.as_i64().map(usize::try_from) {
@@ -126,14 +162,16 @@ fn check_known(stage: &str, spec: &Document, known: &[&str]) -> Outcome<()> {
     }
 }
 
-fn matching(documents: Vec<Document>, query: &Value, variables: &Variables) -> Outcome<Vec<Document>> {
+fn matching(
+    documents: Vec<Document>,
+    query: &Value,
+    variables: &Variables,
+    budget: &Budget,
+) -> Outcome<Vec<Document>> {
     let Value::Object(query) = query else {
         return refuse("the match filter must be an expression in an object");
     };
-    let filter = Filter::parse(query)?;
-    if filter.has_order() {
-        return refuse("$match does not support $geoNear, $near, and $nearSphere");
-    }
+    let filter = match_filter(query, budget)?;
     let mut found = Vec::new();
     for document in documents {
         if filter.find_match(&document, variables)?.is_some() {
@@ -141,6 +179,15 @@ fn matching(documents: Vec<Document>, query: &Value, variables: &Variables) -> O
         }
     }
     Ok(found)
+}
+
+/// The filter of a `$match`.
+fn match_filter(query: &Document, budget: &Budget) -> Outcome<Filter> {
+    let filter = Filter::parse_within(query, budget)?;
+    if filter.has_order() {
+        return refuse("$match does not support $geoNear, $near, and $nearSphere");
+    }
+    Ok(filter)
 }
 
 /// One document with the number of documents; none if there are none.

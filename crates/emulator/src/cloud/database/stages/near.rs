@@ -5,7 +5,8 @@
 
 use super::geo::{EARTH_RADIUS, Geometry, Point, angle};
 use super::reshape::assign;
-use super::{Document, Filter, Outcome, Value, Variables, check_known, path, refuse};
+use super::{Budget, Document, Filter, Outcome, Value, Variables, check_known, path, refuse};
+use crate::cloud::measure::Measure;
 
 /// How many documents are found when nobody says how many.
 const DEFAULT_LIMIT: usize = 100;
@@ -27,7 +28,7 @@ const OPTIONS: [&str; 13] = [
 ];
 
 /// What distances are measured in.
-enum Measure {
+enum DistanceIn {
     /// GeoJSON: metres.
     Metres,
     /// A pair of numbers on the sphere: radians.
@@ -36,11 +37,11 @@ enum Measure {
     Plane,
 }
 
-impl Measure {
+impl DistanceIn {
     fn between(&self, centre: Point, geometry: &Geometry) -> f64 {
         match (self, geometry.as_point()) {
-            (Measure::Metres, _) => geometry.angle_from(centre) * EARTH_RADIUS,
-            (Measure::Plane, Some(point)) => (point.lng - centre.lng).hypot(point.lat - centre.lat),
+            (DistanceIn::Metres, _) => geometry.angle_from(centre) * EARTH_RADIUS,
+            (DistanceIn::Plane, Some(point)) => (point.lng - centre.lng).hypot(point.lat - centre.lat),
             (_, Some(point)) => angle(centre, point),
             (_, None) => geometry.angle_from(centre),
         }
@@ -51,6 +52,7 @@ pub(super) fn near(
     documents: Vec<Document>,
     spec: &Document,
     variables: &Variables,
+    budget: &Budget,
 ) -> Outcome<Vec<Document>> {
     check_known("$geoNear", spec, &OPTIONS)?;
     let Some(near) = spec.get("near") else {
@@ -64,12 +66,12 @@ pub(super) fn near(
     };
     let spherical = spec.get("spherical").is_some_and(Value::is_truthy);
     let measure = match near {
-        Value::Object(_) => Measure::Metres,
-        _ if spherical => Measure::Radians,
-        _ => Measure::Plane,
+        Value::Object(_) => DistanceIn::Metres,
+        _ if spherical => DistanceIn::Radians,
+        _ => DistanceIn::Plane,
     };
     let filter = match spec.get("query") {
-        Some(Value::Object(query)) => Some(Filter::parse(query)?),
+        Some(Value::Object(query)) => Some(Filter::parse_within(query, budget)?),
         Some(_) => return refuse("$geoNear query must be an object"),
         None => None,
     };
@@ -84,27 +86,30 @@ pub(super) fn near(
         {
             continue;
         }
-        if let Some((distance, location)) = nearest(&document, key, centre, &measure)
+        if let Some((distance, location)) = nearest(&document, key, centre, &measure, budget)?
             && (least..=most).contains(&distance)
         {
+            budget.keep(Measure::of(&location).memory)?;
             found.push((distance, location, document));
         }
     }
     found.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
     found.truncate(limit(spec)?);
     let with_locations = spec.get("includeLocs").and_then(Value::as_str);
-    let results = found.into_iter().map(|(distance, location, mut document)| {
-        set(&mut document, distance_field, Value::Double(distance * multiplier));
+    let mut results = Vec::with_capacity(found.len());
+    for (distance, location, mut document) in found {
+        set(&mut document, distance_field, Value::Double(distance * multiplier), budget)?;
         if let Some(name) = with_locations {
-            set(&mut document, name, location);
+            set(&mut document, name, location, budget)?;
         }
-        document
-    });
-    Ok(results.collect())
+        results.push(document);
+    }
+    Ok(results)
 }
 
-fn set(document: &mut Document, path: &str, value: Value) {
-    assign(document, &path.split('.').collect::<Vec<_>>(), Some(value));
+fn set(document: &mut Document, at: &str, value: Value, budget: &Budget) -> Outcome<()> {
+    path::check_length(at)?;
+    assign(document, &at.split('.').collect::<Vec<_>>(), Some(value), budget)
 }
 
 fn number(spec: &Document, name: &str, otherwise: f64) -> Outcome<f64> {
@@ -126,23 +131,41 @@ fn limit(spec: &Document) -> Outcome<usize> {
 }
 
 /// The nearest geometry in a document, and how far it is.
-fn nearest(document: &Document, key: Option<&str>, centre: Point, measure: &Measure) -> Option<(f64, Value)> {
+fn nearest(
+    document: &Document,
+    key: Option<&str>,
+    centre: Point,
+    measure: &DistanceIn,
+    budget: &Budget,
+) -> Outcome<Option<(f64, Value)>> {
     let located = |value: &Value| {
-        let geometry = Geometry::parse(value).ok()?;
-        Some((measure.between(centre, &geometry), value.clone()))
+        budget.make(value)?;
+        let geometry = Geometry::parse(value).ok();
+        Ok(geometry.map(|geometry| (measure.between(centre, &geometry), value.clone())))
     };
-    match key {
-        Some(key) => {
-            let places = path::reach(document, key);
-            let values = places.iter().filter_map(|place| place.value).flat_map(|value| {
-                let items = value.as_array().unwrap_or_default();
-                std::iter::once(value).chain(items)
-            });
-            values.filter_map(located).min_by(|(a, _), (b, _)| a.total_cmp(b))
+    let Some(key) = key else {
+        for inner in document.iter().filter_map(|(_, value)| value.as_object()) {
+            let found = match located(&Value::Object(inner.clone()))? {
+                None => nearest(inner, None, centre, measure, budget)?,
+                found => found,
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
         }
-        None => document.iter().find_map(|(_, value)| {
-            let inner = value.as_object()?;
-            located(value).or_else(|| nearest(inner, None, centre, measure))
-        }),
+        return Ok(None);
+    };
+    path::check_length(key)?;
+    let mut best: Option<(f64, Value)> = None;
+    for value in path::reach(document, key).iter().filter_map(|place| place.value) {
+        let items = value.as_array().unwrap_or_default();
+        for value in std::iter::once(value).chain(items) {
+            if let Some(found) = located(value)?
+                && best.as_ref().is_none_or(|best| found.0.total_cmp(&best.0).is_lt())
+            {
+                best = Some(found);
+            }
+        }
     }
+    Ok(best)
 }

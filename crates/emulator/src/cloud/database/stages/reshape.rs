@@ -1,6 +1,7 @@
 //! `$project`, `$addFields` and `$replaceRoot`.
 
-use super::{Document, Outcome, Scope, Shape, Value, Variables, ejson, evaluate, kind, refuse};
+use super::{Budget, Document, Outcome, Scope, Shape, Value, Variables, ejson, evaluate, kind, path, refuse};
+use crate::cloud::measure::Measure;
 
 /// What is to become of one path.
 enum Leaf<'a> {
@@ -15,6 +16,7 @@ pub(super) fn project(
     documents: Vec<Document>,
     spec: &Document,
     variables: &Variables,
+    budget: &Budget,
 ) -> Outcome<Vec<Document>> {
     let mut leaves = Vec::new();
     collect(spec, &[], true, &mut leaves)?;
@@ -46,8 +48,11 @@ pub(super) fn project(
     }
     let mut projected = Vec::with_capacity(documents.len());
     for document in documents {
+        budget.next_document();
         let mut given = if inclusive { shape.include(&document) } else { shape.exclude(&document) };
-        compute(&leaves, &document, &mut given, variables)?;
+        budget.measured(Measure::of_document(&given))?;
+        compute(&leaves, &document, &mut given, variables, budget)?;
+        budget.keep(Measure::of_document(&given).memory)?;
         projected.push(given);
     }
     Ok(projected)
@@ -57,13 +62,17 @@ pub(super) fn add_fields(
     documents: Vec<Document>,
     spec: &Document,
     variables: &Variables,
+    budget: &Budget,
 ) -> Outcome<Vec<Document>> {
     let mut leaves = Vec::new();
     collect(spec, &[], false, &mut leaves)?;
     let mut extended = Vec::with_capacity(documents.len());
     for document in documents {
+        budget.next_document();
         let mut given = document.clone();
-        compute(&leaves, &document, &mut given, variables)?;
+        budget.measured(Measure::of_document(&given))?;
+        compute(&leaves, &document, &mut given, variables, budget)?;
+        budget.keep(Measure::of_document(&given).memory)?;
         extended.push(given);
     }
     Ok(extended)
@@ -73,19 +82,28 @@ pub(super) fn replace_root(
     documents: Vec<Document>,
     spec: &Document,
     variables: &Variables,
+    budget: &Budget,
 ) -> Outcome<Vec<Document>> {
     let Some(expression) = spec.get("newRoot") else {
         return refuse("no newRoot specified for the $replaceRoot stage");
     };
-    let roots =
-        documents.iter().map(|document| match evaluate(expression, &Scope::new(document, variables))? {
-            Some(Value::Object(root)) => Ok(root),
-            other => refuse(format!(
-                "'newRoot' expression must evaluate to an object, but resulting value was of type: {}",
-                kind::name_or_missing(other.as_ref())
-            )),
-        });
-    roots.collect()
+    let mut roots = Vec::with_capacity(documents.len());
+    for document in &documents {
+        budget.next_document();
+        match evaluate(expression, &Scope::new(document, variables, budget))? {
+            Some(Value::Object(root)) => {
+                budget.keep(Measure::of_document(&root).memory)?;
+                roots.push(root);
+            }
+            other => {
+                return refuse(format!(
+                    "'newRoot' expression must evaluate to an object, but resulting value was of type: {}",
+                    kind::name_or_missing(other.as_ref())
+                ));
+            }
+        }
+    }
+    Ok(roots)
 }
 
 /// The paths of a specification. Nested documents that are no expressions are paths too.
@@ -96,6 +114,9 @@ fn collect<'a>(spec: &'a Document, prefix: &[&'a str], flags: bool, leaves: &mut
     for (name, value) in spec.iter() {
         let mut path = prefix.to_vec();
         path.extend(name.split('.'));
+        if path.len() > path::LONGEST {
+            return refuse(format!("a path has {} names at most", path::LONGEST));
+        }
         if path.iter().any(|part| part.is_empty() || part.starts_with('$')) {
             return refuse(format!("FieldPath field names may not be empty or start with '$': '{name}'"));
         }
@@ -120,20 +141,26 @@ fn compute(
     document: &Document,
     given: &mut Document,
     variables: &Variables,
+    budget: &Budget,
 ) -> Outcome<()> {
-    let scope = Scope::new(document, variables);
+    let scope = Scope::new(document, variables, budget);
     for (path, leaf) in leaves {
         if let Leaf::Compute(expression) = leaf {
-            assign(given, path, evaluate(expression, &scope)?);
+            assign(given, path, evaluate(expression, &scope)?, budget)?;
         }
     }
     Ok(())
 }
 
 /// Sets a field, in every element of an array on the way; a missing value takes the field away.
-pub(super) fn assign(document: &mut Document, path: &[&str], value: Option<Value>) {
+pub(super) fn assign(
+    document: &mut Document,
+    path: &[&str],
+    value: Option<Value>,
+    budget: &Budget,
+) -> Outcome<()> {
     let Some((first, rest)) = path.split_first() else {
-        return;
+        return Ok(());
     };
     match (rest.is_empty(), value) {
         (true, Some(value)) => document.set(*first, value),
@@ -145,20 +172,29 @@ pub(super) fn assign(document: &mut Document, path: &[&str], value: Option<Value
                 document.set(*first, Document::new());
             }
             if let Some(inner) = document.get_mut(first) {
-                assign_in(inner, rest, value);
+                return assign_in(inner, rest, value, budget);
             }
         }
     }
+    Ok(())
 }
 
-fn assign_in(at: &mut Value, path: &[&str], value: Option<Value>) {
+fn assign_in(at: &mut Value, path: &[&str], value: Option<Value>, budget: &Budget) -> Outcome<()> {
+    budget.work(1)?;
     match at {
-        Value::Object(inner) => assign(inner, path, value),
-        Value::Array(items) => items.iter_mut().for_each(|item| assign_in(item, path, value.clone())),
+        Value::Object(inner) => assign(inner, path, value, budget),
+        Value::Array(items) => {
+            for item in items {
+                value.as_ref().map_or(Ok(()), |value| budget.make(value))?;
+                assign_in(item, path, value.clone(), budget)?;
+            }
+            Ok(())
+        }
         scalar => {
             let mut inner = Document::new();
-            assign(&mut inner, path, value);
+            assign(&mut inner, path, value, budget)?;
             *scalar = Value::Object(inner);
+            Ok(())
         }
     }
 }

@@ -1,11 +1,12 @@
 //! `$unwind`.
 
 use super::reshape::assign;
-use super::{Document, Outcome, Value, check_known, refuse};
+use super::{Budget, Document, Outcome, Value, check_known, path, refuse};
+use crate::cloud::measure::Measure;
 
 /// One document for each element of an array. A value that is no array counts as an array of itself.
-pub(super) fn unwind(documents: Vec<Document>, argument: &Value) -> Outcome<Vec<Document>> {
-    let (path, index, preserve) = match argument {
+pub(super) fn unwind(documents: Vec<Document>, argument: &Value, budget: &Budget) -> Outcome<Vec<Document>> {
+    let (named, index, preserve) = match argument {
         Value::String(path) => (Some(path.as_str()), None, false),
         Value::Object(spec) => {
             check_known("$unwind", spec, &["path", "includeArrayIndex", "preserveNullAndEmptyArrays"])?;
@@ -27,55 +28,81 @@ pub(super) fn unwind(documents: Vec<Document>, argument: &Value) -> Outcome<Vec<
             return refuse("expected either a string or an object as specification for $unwind stage");
         }
     };
-    let Some(path) = path else {
+    let Some(named) = named else {
         return refuse("no path specified to $unwind stage");
     };
-    let Some(path) = path.strip_prefix('$').filter(|path| !path.is_empty()) else {
-        return refuse(format!("path option to $unwind stage should be prefixed with a '$': {path}"));
+    let Some(at) = named.strip_prefix('$').filter(|path| !path.is_empty()) else {
+        return refuse(format!("path option to $unwind stage should be prefixed with a '$': {named}"));
     };
-    let parts: Vec<&str> = path.split('.').collect();
+    path::check_length(at)?;
+    index.map_or(Ok(()), path::check_length)?;
+    let unwind = Unwind {
+        path: at.split('.').collect(),
+        index: index.map(|index| index.split('.').collect()),
+        preserve,
+    };
     let mut all = Vec::new();
     for document in documents {
-        unwind_one(document, &parts, index, preserve, &mut all);
+        budget.next_document();
+        unwind.one(document, &mut all, budget)?;
     }
     Ok(all)
 }
 
-fn unwind_one(
-    document: Document,
-    path: &[&str],
-    index: Option<&str>,
+struct Unwind<'a> {
+    path: Vec<&'a str>,
+    index: Option<Vec<&'a str>>,
+    /// Whether documents stay that have nothing to unwind.
     preserve: bool,
-    all: &mut Vec<Document>,
-) {
-    let mut give = |mut document: Document, at: Option<usize>| {
-        if let Some(name) = index {
+}
+
+impl Unwind<'_> {
+    fn one(&self, mut document: Document, all: &mut Vec<Document>, budget: &Budget) -> Outcome<()> {
+        match find(&mut document, &self.path) {
+            Some(Value::Array(items)) if !items.is_empty() => {
+                // The copies need not hold the array as well.
+                let items = std::mem::take(items);
+                let rest = Measure::of_document(&document);
+                for (at, item) in items.into_iter().enumerate() {
+                    budget.work(rest.values)?;
+                    budget.keep(rest.memory + Measure::of(&item).memory)?;
+                    let mut copy = document.clone();
+                    assign(&mut copy, &self.path, Some(item), budget)?;
+                    self.give(copy, Some(at), all, budget)?;
+                }
+                Ok(())
+            }
+            Some(Value::Array(_)) if self.preserve => {
+                assign(&mut document, &self.path, None, budget)?;
+                self.give(document, None, all, budget)
+            }
+            None | Some(Value::Null) if self.preserve => self.give(document, None, all, budget),
+            None | Some(Value::Null | Value::Array(_)) => Ok(()),
+            Some(_) => self.give(document, None, all, budget),
+        }
+    }
+
+    fn give(
+        &self,
+        mut document: Document,
+        at: Option<usize>,
+        all: &mut Vec<Document>,
+        budget: &Budget,
+    ) -> Outcome<()> {
+        if let Some(path) = &self.index {
             let at = at.map_or(Value::Null, |at| Value::Long(i64::try_from(at).unwrap_or(i64::MAX)));
-            assign(&mut document, &name.split('.').collect::<Vec<_>>(), Some(at));
+            assign(&mut document, path, Some(at), budget)?;
         }
         all.push(document);
-    };
-    match find(&document, path) {
-        Some(Value::Array(items)) if !items.is_empty() => {
-            for (at, item) in items.iter().enumerate() {
-                let mut copy = document.clone();
-                assign(&mut copy, path, Some(item.clone()));
-                give(copy, Some(at));
-            }
-        }
-        Some(Value::Array(_)) if preserve => {
-            let mut copy = document;
-            assign(&mut copy, path, None);
-            give(copy, None);
-        }
-        None | Some(Value::Null) if preserve => give(document, None),
-        None | Some(Value::Null | Value::Array(_)) => {}
-        Some(_) => give(document, None),
+        Ok(())
     }
 }
 
 /// What is at a path, through documents only.
-fn find<'a>(document: &'a Document, path: &[&str]) -> Option<&'a Value> {
+fn find<'a>(document: &'a mut Document, path: &[&str]) -> Option<&'a mut Value> {
     let (first, rest) = path.split_first()?;
-    rest.iter().try_fold(document.get(first)?, |value, name| value.as_object()?.get(name))
+    rest.iter().try_fold(document.get_mut(first)?, |value, name| match value {
+        Value::Object(inner) => inner.get_mut(name),
+        _ => None,
+    })
 }

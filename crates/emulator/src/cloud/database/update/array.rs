@@ -1,11 +1,15 @@
 //! Changes of arrays.
 
+use std::collections::BTreeSet;
+
+use super::super::budget::Budget;
 use super::super::error::{DatabaseError, Outcome, refuse};
 use super::super::filter::{Condition, Filter, is_operators};
 use super::super::sort::sort_values;
 use super::super::{kind, path};
 use super::parse::each;
 use super::{Document, Value, ejson, named};
+use crate::cloud::value::Ordered;
 
 /// `$push`: what to add, where, and what to do with the array afterwards.
 #[derive(Clone, Debug)]
@@ -52,8 +56,9 @@ impl Push {
     }
 
     /// The array after the push.
-    pub(super) fn onto(&self, document: &Document, place: &[String]) -> Outcome<Value> {
-        let mut items = array_or_new(document, place)?;
+    pub(super) fn onto(&self, document: &Document, place: &[String], budget: &Budget) -> Outcome<Value> {
+        let mut items = array_or_new(document, place, budget)?;
+        budget.each(self.values.len())?;
         let at = match self.position {
             None => items.len(),
             Some(position) => position_in(position, items.len()),
@@ -80,10 +85,13 @@ fn position_in(position: i64, length: usize) -> usize {
     if position < 0 { length.saturating_sub(steps) } else { steps.min(length) }
 }
 
-fn array_or_new(document: &Document, place: &[String]) -> Outcome<Vec<Value>> {
+fn array_or_new(document: &Document, place: &[String], budget: &Budget) -> Outcome<Vec<Value>> {
     match path::get(document, place) {
         None => Ok(Vec::new()),
-        Some(Value::Array(items)) => Ok(items.clone()),
+        Some(Value::Array(items)) => {
+            budget.each(items.len())?;
+            Ok(items.clone())
+        }
         Some(other) => refuse(format!(
             "The field '{}' must be an array but is of type {} in document {}",
             place.join("."),
@@ -94,13 +102,17 @@ fn array_or_new(document: &Document, place: &[String]) -> Outcome<Vec<Value>> {
 }
 
 /// The array with the values that it does not have yet.
-pub(super) fn add_to_set(document: &Document, place: &[String], values: &[Value]) -> Outcome<Value> {
-    let mut items = array_or_new(document, place)?;
-    for value in values {
-        if !items.iter().any(|item| item.equals(value)) {
-            items.push(value.clone());
-        }
-    }
+pub(super) fn add_to_set(
+    document: &Document,
+    place: &[String],
+    values: &[Value],
+    budget: &Budget,
+) -> Outcome<Value> {
+    let mut items = array_or_new(document, place, budget)?;
+    budget.each(values.len())?;
+    let mut known: BTreeSet<Ordered<&Value>> = items.iter().map(Ordered).collect();
+    let new: Vec<Value> = values.iter().filter(|value| known.insert(Ordered(*value))).cloned().collect();
+    items.extend(new);
     Ok(Value::Array(items))
 }
 
@@ -126,7 +138,7 @@ pub(super) fn pop(document: &Document, place: &[String], first: bool) -> Outcome
 /// `$pull` and `$pullAll`: which elements to take out.
 #[derive(Clone, Debug)]
 pub(super) enum Pull {
-    /// Those equal to one of these.
+    /// Those equal to one of these, which are in order.
     Values(Vec<Value>),
     /// Those that fulfil a condition.
     Condition(Condition),
@@ -135,15 +147,29 @@ pub(super) enum Pull {
 }
 
 impl Pull {
-    pub(super) fn parse(argument: &Value) -> Outcome<Pull> {
+    /// `$pullAll`
+    pub(super) fn values(values: &[Value]) -> Pull {
+        let mut values = values.to_vec();
+        values.sort_by(Value::compare);
+        Pull::Values(values)
+    }
+
+    pub(super) fn parse(argument: &Value, budget: &Budget) -> Outcome<Pull> {
         match argument {
-            Value::Object(query) if !is_operators(argument) => Ok(Pull::Query(Filter::parse(query)?)),
-            _ => Ok(Pull::Condition(Condition::parse(argument)?)),
+            Value::Object(query) if !is_operators(argument) => {
+                Ok(Pull::Query(Filter::parse_within(query, budget)?))
+            }
+            _ => Ok(Pull::Condition(Condition::parse(argument, budget)?)),
         }
     }
 
     /// The array after the pull.
-    pub(super) fn out_of(&self, document: &Document, place: &[String]) -> Outcome<Option<Value>> {
+    pub(super) fn out_of(
+        &self,
+        document: &Document,
+        place: &[String],
+        budget: &Budget,
+    ) -> Outcome<Option<Value>> {
         let items = match path::get(document, place) {
             None => return Ok(None),
             Some(Value::Array(items)) => items,
@@ -153,17 +179,18 @@ impl Pull {
         };
         let mut kept = Vec::new();
         for item in items {
-            if !self.takes(item)? {
+            budget.work(1)?;
+            if !self.takes(item, budget)? {
                 kept.push(item.clone());
             }
         }
         Ok(Some(Value::Array(kept)))
     }
 
-    fn takes(&self, item: &Value) -> Outcome<bool> {
+    fn takes(&self, item: &Value, budget: &Budget) -> Outcome<bool> {
         match (self, item) {
-            (Pull::Values(values), item) => Ok(values.iter().any(|value| value.equals(item))),
-            (Pull::Condition(condition), item) => condition.holds(item),
+            (Pull::Values(values), item) => Ok(values.binary_search_by(|value| value.compare(item)).is_ok()),
+            (Pull::Condition(condition), item) => condition.holds(item, budget),
             (Pull::Query(filter), Value::Object(item)) => filter.matches(item),
             (Pull::Query(_), _) => Ok(false),
         }

@@ -11,15 +11,23 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
+use super::budget::Budget;
 use super::error::{Outcome, refuse};
 use super::{kind, number, path};
 use crate::cloud::ejson;
+use crate::cloud::measure::Measure;
 use crate::cloud::value::{Document, Value};
 use array::{Pull, Push};
 
 /// An update: what to do at which path.
 #[derive(Clone, Debug)]
-pub(crate) struct Update(Vec<(String, Change)>);
+pub(crate) struct Update {
+    changes: Vec<(String, Change)>,
+    /// What it may cost, for all documents together.
+    budget: Budget,
+}
 
 /// What an update needs to know besides the document.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,15 +77,24 @@ impl Update {
 
     /// Changes a document, and says whether anything in it is different now.
     pub(crate) fn apply(&self, document: &mut Document, occasion: Occasion) -> Outcome<bool> {
+        let budget = &self.budget;
+        budget.next_document();
+        budget.measured(Measure::of_document(document))?;
         let mut steps: Vec<Step<'_>> = Vec::new();
-        for (path, change) in &self.0 {
-            let places = path::locate(document, path, occasion.matched_index)?;
+        for (path, change) in &self.changes {
+            let places = path::locate(document, path, occasion.matched_index, budget)?;
             steps.extend(places.into_iter().map(|place| (place, change)));
         }
         check_conflicts(&steps)?;
         let mut changed = document.clone();
         for (place, change) in &steps {
-            change.make(&mut changed, place, occasion)?;
+            budget.work(place.len() as u64)?;
+            change.make(&mut changed, place, occasion, budget)?;
+        }
+        let measure = Measure::of_document(&changed);
+        budget.measured(measure)?;
+        if let Some(refusal) = measure.refusal() {
+            return refuse(refusal);
         }
         let id = document.get("_id");
         if id.is_some() && id != changed.get("_id") {
@@ -91,15 +108,19 @@ impl Update {
 
 /// Refuses two changes of which one lies inside the other.
 fn check_conflicts(steps: &[Step<'_>]) -> Outcome<()> {
-    let mut touched: Vec<Vec<String>> = Vec::new();
+    // In order, a place comes directly before what lies inside it.
+    let mut touched: BTreeSet<Vec<&str>> = BTreeSet::new();
     for (place, change) in steps {
         let target = match change {
-            Change::Rename(to) => Some(to.split('.').map(str::to_owned).collect()),
+            Change::Rename(to) => Some(to.split('.').collect()),
             _ => None,
         };
-        for place in std::iter::once(place.clone()).chain(target) {
-            let conflict = touched.iter().find(|other| other.starts_with(&place) || place.starts_with(other));
-            if let Some(other) = conflict {
+        for place in std::iter::once(place.iter().map(String::as_str).collect()).chain(target) {
+            let outer =
+                touched.range::<Vec<&str>, _>(..=&place).next_back().filter(|other| place.starts_with(other));
+            let inner =
+                touched.range::<Vec<&str>, _>(&place..).next().filter(|other| other.starts_with(&place));
+            if let Some(other) = outer.or(inner) {
                 let at = if other.len() < place.len() { other } else { &place };
                 return refuse(format!(
                     "Updating the path '{}' would create a conflict at '{}'",
@@ -107,19 +128,27 @@ fn check_conflicts(steps: &[Step<'_>]) -> Outcome<()> {
                     at.join(".")
                 ));
             }
-            touched.push(place);
+            touched.insert(place);
         }
     }
     Ok(())
 }
 
 impl Change {
-    fn make(&self, document: &mut Document, place: &[String], occasion: Occasion) -> Outcome<()> {
+    fn make(
+        &self,
+        document: &mut Document,
+        place: &[String],
+        occasion: Occasion,
+        budget: &Budget,
+    ) -> Outcome<()> {
         let now = path::get(document, place);
         let value = match self {
             Change::Set(value) => Some(value.clone()),
             Change::SetOnInsert(value) => occasion.inserting.then(|| value.clone()),
             Change::Unset => {
+                // The fields behind the one that goes move up.
+                budget.work(document.len() as u64 / 8)?;
                 path::take(document, place);
                 None
             }
@@ -127,16 +156,22 @@ impl Change {
             Change::Multiply(by) => Some(multiply(document, place, by)?),
             Change::Lower(limit) => now.is_none_or(|now| limit.compare(now).is_lt()).then(|| limit.clone()),
             Change::Raise(limit) => now.is_none_or(|now| limit.compare(now).is_gt()).then(|| limit.clone()),
-            Change::Rename(to) => return rename(document, place, to),
-            Change::Push(push) => Some(push.onto(document, place)?),
+            Change::Rename(to) => return rename(document, place, to, budget),
+            Change::Push(push) => Some(push.onto(document, place, budget)?),
             Change::PopFirst => array::pop(document, place, true)?,
             Change::PopLast => array::pop(document, place, false)?,
-            Change::Pull(pull) => pull.out_of(document, place)?,
-            Change::AddToSet(values) => Some(array::add_to_set(document, place, values)?),
+            Change::Pull(pull) => pull.out_of(document, place, budget)?,
+            Change::AddToSet(values) => Some(array::add_to_set(document, place, values, budget)?),
             Change::Bits(operations) => Some(bits(document, place, operations)?),
             Change::Now => Some(Value::Date(occasion.now)),
         };
-        value.map_or(Ok(()), |value| path::put(document, place, value))
+        match value {
+            Some(value) => {
+                budget.make(&value)?;
+                path::put(document, place, value, budget)
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -180,7 +215,8 @@ fn overflow(operator: &str, document: &Document, now: &Value) -> Outcome<Value> 
     ))
 }
 
-fn rename(document: &mut Document, place: &[String], to: &str) -> Outcome<()> {
+fn rename(document: &mut Document, place: &[String], to: &str, budget: &Budget) -> Outcome<()> {
+    budget.work(document.len() as u64 / 8)?;
     let target: Vec<String> = to.split('.').map(str::to_owned).collect();
     for (what, place) in [("source", place), ("destination", target.as_slice())] {
         if path::crosses_array(document, place) {
@@ -192,7 +228,7 @@ fn rename(document: &mut Document, place: &[String], to: &str) -> Outcome<()> {
         }
     }
     match path::take(document, place) {
-        Some(value) => path::put(document, &target, value),
+        Some(value) => path::put(document, &target, value, budget),
         None => Ok(()),
     }
 }

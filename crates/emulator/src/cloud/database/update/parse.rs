@@ -1,11 +1,13 @@
 //! From update documents to changes.
 
+use super::super::budget::Budget;
 use super::super::error::{DatabaseError, Outcome, refuse};
-use super::super::kind;
+use super::super::{kind, path};
 use super::array::{Pull, Push};
 use super::{Bits, Change, Document, Update, Value, ejson};
 
 pub(super) fn update(update: &Document) -> Outcome<Update> {
+    let budget = Budget::default();
     let mut changes = Vec::new();
     for (operator, fields) in update.iter() {
         if !operator.starts_with('$') {
@@ -20,13 +22,14 @@ pub(super) fn update(update: &Document) -> Outcome<Update> {
             ));
         };
         for (path, argument) in fields.iter() {
-            changes.push((path.to_owned(), change(operator, path, argument)?));
+            path::check_length(path)?;
+            changes.push((path.to_owned(), change(operator, path, argument, &budget)?));
         }
     }
-    Ok(Update(changes))
+    Ok(Update { changes, budget })
 }
 
-fn change(operator: &str, path: &str, argument: &Value) -> Outcome<Change> {
+fn change(operator: &str, path: &str, argument: &Value, budget: &Budget) -> Outcome<Change> {
     let shown = || format!("{{{path}: {}}}", ejson::plain(argument));
     match operator {
         "$set" => Ok(Change::Set(argument.clone())),
@@ -47,9 +50,9 @@ fn change(operator: &str, path: &str, argument: &Value) -> Outcome<Change> {
             Some(-1) => Ok(Change::PopFirst),
             _ => refuse(format!("$pop expects 1 or -1, found: {}", ejson::plain(argument))),
         },
-        "$pull" => Ok(Change::Pull(Pull::parse(argument)?)),
+        "$pull" => Ok(Change::Pull(Pull::parse(argument, budget)?)),
         "$pullAll" => match argument {
-            Value::Array(values) => Ok(Change::Pull(Pull::Values(values.clone()))),
+            Value::Array(values) => Ok(Change::Pull(Pull::values(values))),
             other => {
                 refuse(format!("$pullAll requires an array argument but was given a {}", kind::name(other)))
             }
@@ -62,6 +65,7 @@ fn change(operator: &str, path: &str, argument: &Value) -> Outcome<Change> {
 }
 
 fn rename(path: &str, argument: &Value) -> Outcome<Change> {
+    argument.as_str().map_or(Ok(()), path::check_length)?;
     match argument.as_str() {
         Some(to) if to == path => {
             refuse(format!("The source and target field for $rename must differ: {path}: \"{to}\""))

@@ -15,3 +15,4 @@ fi
 cargo build --quiet --profile dist -p tokenward-cli
 cargo bench --quiet --profile dist -p tokenward-server --bench token_read
 cargo bench --quiet --profile dist -p tokenward-server --bench gateway
+cargo test --quiet --profile dist -p tokenward-emulator --lib -- --ignored database_speed --nocapture | grep -E "us|ms|cloud"

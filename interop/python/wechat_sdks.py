@@ -1,6 +1,7 @@
 """Lets a WeChat SDK from PyPI work against a facade. Reads one command a line, prints one JSON value a line.
 
-Commands: `token`, `followers` (a GET), `send` (a POST), and for wechatpy `cloud` (a round of the cloud database). The SDK is pointed at FACADE by what its page under docs/sdk
+Commands: `token`, `followers` (a GET), `send` (a POST), and for wechatpy `cloud` (a round of the cloud database)
+and `files` (the rest of its cloud module). The SDK is pointed at FACADE by what its page under docs/sdk
 says, and otherwise used as its own documentation shows.
 """
 
@@ -49,6 +50,38 @@ class Wechatpy:
         said["listed"] = [each["name"] for each in cloud.db_get_collection(env)["collections"]]
         said["deleted"] = cloud.db_delete(env, f"{orders}.where({{name: '\u8336'}}).remove()")
         said["gone"] = cloud.db_delete_collection(env, "orders")["errcode"]
+        return said
+
+    def files(self):
+        """The rest of the cloud module: files, indexes, import and export, functions, keys."""
+        import requests
+
+        cloud, env = self.client.cloud, "test"
+        # It takes the path in the cloud for the path on disk.
+        os.chdir(tempfile.mkdtemp())
+        with open("orders.json", "w", encoding="utf-8") as file:
+            file.write('{"_id":"a","n":1}\n{"_id":"b","n":2}\n')
+        said = {"uploaded": cloud.upload_file(env, "orders.json").status_code}
+        said["made"] = cloud.db_add_collection(env, "orders")["errcode"]
+        index = {"name": "once", "unique": True, "keys": [{"name": "n", "direction": "1"}]}
+        said["indexed"] = cloud.db_update_index(env, "orders", create_indexes=[index])["errcode"]
+
+        def finished(job):
+            while True:
+                info = cloud.db_query_migrate_info(env, job)
+                if info["status"] != "waiting":
+                    return info
+
+        said["imported"] = finished(cloud.db_import(env, "orders", "orders.json", 1, 1))["record_success"]
+        export = cloud.db_export(env, "export.json", 1, "db.collection('orders').where({n: _.gt(1)}).get()")
+        said["exported"] = requests.get(finished(export)["file_url"]).text
+        file_id = "cloud://test.7465-test-1250000000/orders.json"
+        [link] = cloud.download_files(env, [{"fileid": file_id, "max_age": 60}])
+        said["downloaded"] = requests.get(link["download_url"]).text
+        [deleted] = cloud.delete_files(env, [file_id])
+        said["deleted"] = deleted["status"]
+        said["invoked"] = cloud.invoke_cloud_function(env, "echo", {"a": 1})
+        said["key"] = sorted(cloud.get_qcloud_token())
         return said
 
 

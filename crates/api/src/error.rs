@@ -87,6 +87,12 @@ error_codes! {
     /// There is no such credential, or the client may not see it.
     NoSuchCredential = "no_such_credential", 404, "No such credential",
         "Check the name; the client sees only what its `credentials` in the configuration match.";
+    /// There is no such file in the cloud.
+    NoSuchFile = "no_such_file", 404, "No such file",
+        "Check the path and the environment; a file is there once its upload was answered.";
+    /// A body of unknown length cannot be passed on.
+    LengthRequired = "length_required", 411, "The length must be known",
+        "Send `Content-Length`: the storage wants to know the length before the first byte.";
     /// There is no such path.
     NoSuchPath = "no_such_path", 404, "No such path", "Check the path; /openapi.json lists all of them.";
     /// The path exists, the method does not.
@@ -110,6 +116,9 @@ error_codes! {
     /// The platform's cloud refuses.
     CloudRefused = "cloud_refused", 502, "The platform's cloud refuses",
         "Read `platform`: the code and the message are the platform's own.";
+    /// The cloud's storage refuses.
+    StorageRefused = "storage_refused", 502, "The cloud's storage refuses",
+        "Read `platform`: the code and the message are the storage's own.";
     /// The platform cannot be reached.
     Unreachable = "platform_unreachable", 502, "The platform cannot be reached",
         "Check the network, [egress] and `base_url`; nothing was sent, so the call can be made again.";

@@ -73,7 +73,7 @@ pub enum Command {
         #[arg(long, value_name = "DAYS", default_value_t = 825)]
         days: u16,
     },
-    /// The cloud database and functions of a WeChat app
+    /// The cloud database, files and functions of a WeChat app
     Cloud(crate::command::cloud::Cloud),
     /// Play the platforms on this machine, with faults on demand
     Emulate(Emulate),
@@ -120,9 +120,33 @@ pub struct Emulate {
     /// Classic fetches a day
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     pub daily_quota: u32,
+    /// Where documents and files of the cloud are kept [default: until it stops]
+    #[arg(long, value_name = "DIR")]
+    pub cloud_dir: Option<PathBuf>,
+    /// What happens to an upload whose file stands before the other fields
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "refuse")]
+    pub file_part_first: FilePartFirst,
+    /// A cloud environment that exists; may be repeated [default: every one that is named]
+    #[arg(long, value_name = "NAME")]
+    pub env: Vec<String>,
+    /// A cloud function: JSON, a local URL, run:COMMAND or a folder; may be repeated
+    #[arg(long, value_name = "[ENV/]NAME=WHAT")]
+    pub function: Vec<tokenward_emulator::Function>,
+    /// Environments and functions from a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub cloud: Option<PathBuf>,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// See `--file-part-first`.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum FilePartFirst {
+    /// Refused, as by the platform
+    Refuse,
+    /// Taken when the fields come after all
+    Accept,
+}
+
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let span = tokenward_server::config::parse_span(text)
         .map_err(|message| format!("{message}; write 90s, 5m or 2h"))?;
     Ok(Duration::from_millis(u64::try_from(span.0).unwrap_or(0)))

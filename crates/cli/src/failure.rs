@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::json;
-use tokenward_client::ClientError;
+use tokenward_client::{CallError, ClientError};
 use tokenward_server::config::{ConfigError, Finding};
 
 /// A command that came to nothing.
@@ -85,6 +85,15 @@ pub fn show_finding(finding: &Finding) {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Failure {
         Failure::Config(error)
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Failure {
+        match error {
+            CallError::Server(error) => Failure::Server(error),
+            error => Failure::failed(error.to_string(), error.next_step()),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("providers", &["core"]),
     ("store", &["core"]),
     ("sim", &["core", "store"]),
-    ("client", &["api"]),
+    ("client", &["api", "cloud"]),
     ("server", &["core", "providers", "store", "vault", "api", "cloud"]),
     ("cli", &["server", "client", "emulator"]),
 ];

@@ -8,9 +8,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use lab::{KEY, Lab, Server, classic, documented, scaled};
+use lab::{KEY, Lab, SECRET, Server, classic, documented, scaled};
 use serde_json::{Value, json};
-use tokenward_emulator::{Fault, FaultKind};
+use tokenward_emulator::{CloudSettings, Fault, FaultKind, FilePartFirst, Settings};
 
 /// An SDK in a process of its own, with its own idea of the token.
 struct Sdk {
@@ -21,10 +21,14 @@ struct Sdk {
 
 impl Sdk {
     fn start(name: &str, server: &Server) -> Sdk {
+        Sdk::start_at(name, &server.facade(), KEY)
+    }
+
+    fn start_at(name: &str, platform: &str, secret: &str) -> Sdk {
         let mut child = command(name)
-            .env("FACADE", server.facade())
+            .env("FACADE", platform)
             .env("APPID", "wxclassic")
-            .env("SECRET", KEY)
+            .env("SECRET", secret)
             .env_remove("HTTP_PROXY")
             .env_remove("http_proxy")
             .env_remove("HTTPS_PROXY")
@@ -175,12 +179,9 @@ sdks! {
     node_easywechat_stable = "node-easywechat-stable";
 }
 
-/// The cloud module of wechatpy, with statements as its users write them, through the facade.
-async fn uses_the_cloud_database(name: &str) {
-    let lab = Lab::new(documented()).await;
-    let server = lab.serve(&facade("hand_out = \"handle\"", &classic("5m")));
-    let said = Sdk::start(name, &server).ask("cloud");
-    let expected = json!({
+/// The cloud module of wechatpy, with statements as its users write them: at the platform itself, and through the facade.
+async fn uses_the_cloud(name: &str) {
+    let documents = json!({
         "made": 0,
         "added": ["a", "b", "c"],
         "queried": [{"_id": "c", "n": 3, "tags": ["x"]}],
@@ -191,17 +192,45 @@ async fn uses_the_cloud_database(name: &str) {
         "deleted": 1,
         "gone": 0,
     });
-    assert_eq!(said["ok"], expected, "{said}");
+    let files = json!({
+        "uploaded": 204,
+        "made": 0,
+        "indexed": 0,
+        "imported": 2,
+        "exported": "{\"_id\":\"b\",\"n\":2}\n",
+        "downloaded": "{\"_id\":\"a\",\"n\":1}\n{\"_id\":\"b\",\"n\":2}\n",
+        "deleted": 0,
+        "invoked": {"a": 1, "userInfo": {"appId": "wxclassic"}},
+        "key": ["errcode", "errmsg", "expired_time", "secretid", "secretkey", "token"],
+    });
+    for through_facade in [false, true] {
+        // It sends the file before the fields that permit the upload.
+        let cloud = CloudSettings {
+            file_part_first: FilePartFirst::Accept,
+            functions: vec!["echo=run:cat".parse().unwrap()],
+            ..CloudSettings::default()
+        };
+        let lab = Lab::new(Settings { cloud, ..documented() }).await;
+        let server = through_facade.then(|| lab.serve(&facade("hand_out = \"handle\"", &classic("5m"))));
+        let mut sdk = match &server {
+            Some(server) => Sdk::start(name, server),
+            None => Sdk::start_at(name, &lab.emulator.url(), SECRET),
+        };
+        let said = sdk.ask("cloud");
+        assert_eq!(said["ok"], documents, "{said}");
+        let said = sdk.ask("files");
+        assert_eq!(said["ok"], files, "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wechatpy_uses_the_cloud_database() {
-    uses_the_cloud_database("wechatpy").await;
+async fn wechatpy_uses_the_cloud() {
+    uses_the_cloud("wechatpy").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wechatpy2_uses_the_cloud_database() {
-    uses_the_cloud_database("wechatpy2").await;
+async fn wechatpy2_uses_the_cloud() {
+    uses_the_cloud("wechatpy2").await;
 }
 
 /// EasyWeChat 6 cannot be installed from a registry here. On the wire it asks with a query, keeps the token for exactly

@@ -3,15 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, Url};
+use reqwest::{Method, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokenward_api::{CredentialList, CredentialStatus, Problem, RefreshRequest, ReportRequest, Token, path};
 
-use crate::ClientError;
+use crate::{ClientError, Cloud};
 
 /// A Tokenward server, as seen by one client. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -116,6 +117,14 @@ impl Client {
         }
     }
 
+    /// The cloud of a credential's app, in an environment. Calls go through the gateway, so the right `call` is needed.
+    ///
+    /// # Errors
+    /// There are no connections to be had on this machine.
+    pub fn cloud(&self, credential: &str, env: &str) -> Result<Cloud, ClientError> {
+        Cloud::through(self.clone(), credential.to_owned(), env.to_owned())
+    }
+
     /// Carries out a database statement of cloud development that the server builds from JSON. `operation` is `query`,
     /// `add`, `update`, `set`, `delete`, `count` or `aggregate`.
     ///
@@ -161,6 +170,24 @@ impl Client {
         self.post(&path::cloud_function(&segment(credential), &segment(env), &segment(function)), event).await
     }
 
+    /// Whether this server is spoken to without TLS.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.base.scheme() == "http"
+    }
+
+    /// Posts JSON through the gateway, and returns the platform's answer as it is.
+    pub(crate) async fn post_raw(
+        &self,
+        path: &str,
+        parameters: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, ClientError> {
+        let request = self.request(Method::POST, path)?.query(parameters);
+        let (status, body, retry_after) =
+            self.exchange(request.header(CONTENT_TYPE, "application/json").body(body)).await?;
+        if status.is_success() { Ok(body.into()) } else { Err(self.refused(status, &body, retry_after)) }
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, ClientError> {
         self.send(self.request(Method::GET, path)?.query(query)).await
     }
@@ -175,27 +202,47 @@ impl Client {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, ClientError> {
-        let unreachable = |error: reqwest::Error| ClientError::Unreachable {
-            place: self.place.clone(),
-            reason: innermost(&error.without_url()),
+        let (status, body, retry_after) = self.exchange(request).await?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|_| self.nonsense(status));
+        }
+        Err(self.refused(status, &body, retry_after))
+    }
+
+    async fn exchange(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<(StatusCode, Bytes, Option<u64>), ClientError> {
+        let failed = |error: reqwest::Error| {
+            let (place, sent) = (self.place.clone(), !error.is_connect());
+            let reason = innermost(&error.without_url());
+            match sent {
+                true => ClientError::Broken { place, reason },
+                false => ClientError::Unreachable { place, reason },
+            }
         };
-        let response = request.send().await.map_err(unreachable)?;
+        let response = request.send().await.map_err(failed)?;
         let status = response.status();
         let retry_after =
             response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let body = response.bytes().await.map_err(unreachable)?;
-        let nonsense = || ClientError::Nonsense { place: self.place.clone(), status: status.as_u16() };
-        if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|_| nonsense());
+        Ok((status, response.bytes().await.map_err(failed)?, retry_after))
+    }
+
+    fn refused(&self, status: StatusCode, body: &[u8], retry_after: Option<u64>) -> ClientError {
+        match serde_json::from_slice::<Problem>(body) {
+            Ok(problem) => ClientError::Refused { problem: Box::new(problem), retry_after },
+            Err(_) => self.nonsense(status),
         }
-        let problem: Problem = serde_json::from_slice(&body).map_err(|_| nonsense())?;
-        Err(ClientError::Refused { problem: Box::new(problem), retry_after })
+    }
+
+    fn nonsense(&self, status: StatusCode) -> ClientError {
+        ClientError::Nonsense { place: self.place.clone(), status: status.as_u16() }
     }
 }
 
 /// A name as one segment of a path. `.` and `..` would name another path, and encoding them does not help: so they are
 /// sent as what no credential, environment or function is called.
-fn segment(name: &str) -> String {
+pub(crate) fn segment(name: &str) -> String {
     if matches!(name, "." | ".." | "") {
         return "%00".to_owned();
     }
@@ -206,7 +253,7 @@ fn segment(name: &str) -> String {
         .replace("%5F", "_")
 }
 
-fn innermost(error: &reqwest::Error) -> String {
+pub(crate) fn innermost(error: &reqwest::Error) -> String {
     let mut reason: &dyn std::error::Error = error;
     while let Some(source) = reason.source() {
         reason = source;

@@ -21,6 +21,14 @@ pub enum ClientError {
         /// Why it was not found.
         reason: String,
     },
+    /// The server was connected to, and no whole answer came: whether the call had its effect is not known.
+    #[error("the Tokenward server at {place} did not answer: {reason}")]
+    Broken {
+        /// Where it is.
+        place: String,
+        /// What happened.
+        reason: String,
+    },
     /// Something answered that is not a Tokenward server.
     #[error("{place} does not answer as a Tokenward server does (HTTP {status})")]
     Nonsense {
@@ -43,7 +51,7 @@ impl ClientError {
     pub fn may_pass(&self) -> bool {
         match self {
             ClientError::Refused { problem, .. } => matches!(problem.status, 429 | 502 | 503 | 504),
-            ClientError::Unreachable { .. } => true,
+            ClientError::Unreachable { .. } | ClientError::Broken { .. } => true,
             ClientError::Nonsense { .. } | ClientError::BadUrl(_) | ClientError::BadKey => false,
         }
     }
@@ -55,6 +63,9 @@ impl ClientError {
             ClientError::Refused { problem, .. } => problem.next_step.clone(),
             ClientError::Unreachable { .. } => {
                 "Start the server with `tokenward serve`, or point TOKENWARD_URL to it.".to_owned()
+            }
+            ClientError::Broken { .. } => {
+                "Find out whether the call had its effect before you make it again.".to_owned()
             }
             ClientError::BadKey => "Set TOKENWARD_KEY to the key alone, without a line break.".to_owned(),
             ClientError::Nonsense { .. } | ClientError::BadUrl(_) => {

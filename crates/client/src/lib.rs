@@ -8,9 +8,37 @@
 //! # Ok(()) }
 //! ```
 
+//! Cloud development of a WeChat app:
+//!
+//! ```no_run
+//! use futures_util::TryStreamExt as _;
+//! use tokenward_client::cloud_statements::{collection, field};
+//!
+//! # async fn example(tokenward: tokenward_client::Client) -> Result<(), tokenward_client::CallError> {
+//! #[derive(serde::Deserialize)]
+//! struct Order { _id: String, total: f64 }
+//!
+//! let cloud = tokenward.cloud("shop", "prod-1a2b")?;
+//! let big = collection("orders").filter(field("total").gt(100));
+//! let mut orders = std::pin::pin!(cloud.documents::<Order>(big));
+//! while let Some(order) = orders.try_next().await? {
+//!     let picture = cloud.download(&format!("cloud://prod-1a2b/{}.png", order._id)).await?;
+//!     println!("{}: {} bytes", order.total, picture.len().unwrap_or(0));
+//! }
+//! let sum: i64 = cloud.invoke("sum", &[1, 2]).await?;
+//! # Ok(()) }
+//! ```
+
 mod client;
+mod cloud;
 mod error;
 
 pub use client::Client;
+pub use cloud::{
+    CallError, Cloud, CredentialTokens, Download, FixedToken, ImportOptions, Job, Link, PAGE, Page, Progress,
+    Refused, Removed, SourceError, TokenSource,
+};
 pub use error::ClientError;
 pub use tokenward_api::{CredentialList, CredentialStatus, Problem, RefreshRequest, ReportRequest, Token};
+/// Statements for the cloud database, and the platform's wire types.
+pub use tokenward_cloud as cloud_statements;

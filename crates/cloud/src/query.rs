@@ -313,6 +313,26 @@ impl Query {
         script.then("get", []).map(|it| Get::built(it.into_text()))
     }
 
+    /// Reads one page of it: at most `size` documents after the `read` ones of the pages before. Without an order, and
+    /// where the order leaves documents equal, they come by `_id`, so that no page repeats what another has. `None`
+    /// when the query's own limit is reached.
+    ///
+    /// # Errors
+    /// The platform would refuse or misread it.
+    pub fn page(&self, read: u32, size: u32) -> Result<Option<Get>, BuildError> {
+        let left = self.limit.map_or(u32::MAX, |limit| limit.saturating_sub(read));
+        if left == 0 && self.limit != Some(0) {
+            return Ok(None);
+        }
+        let mut page = self.clone();
+        page.skip = Some(self.skip.unwrap_or(0).saturating_add(read)).filter(|skip| *skip > 0);
+        page.limit = Some(size.min(left));
+        if !page.orders.iter().any(|(path, _)| path == "_id" || path.starts_with("_id.")) {
+            page.orders.push(("_id".to_owned(), Order::Ascending));
+        }
+        page.get().map(Some)
+    }
+
     /// Counts the documents.
     ///
     /// # Errors
@@ -382,4 +402,21 @@ fn projection(fields: &[(String, bool)]) -> Piece {
     }
     let literal = |wanted: bool| Ok(Fragment::bare(if wanted { "true" } else { "false" }));
     Fragment::object(fields.iter().map(|(field, wanted)| (field, literal(*wanted))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_follow_each_other_up_to_the_limit() {
+        let query = collection("c").order_by("n", Order::Descending).skip(5).limit(25);
+        let page = |read| query.page(read, 20).unwrap().map(|get| get.text().to_owned());
+        let start = r#"db.collection("c").orderBy("n","desc").orderBy("_id","asc")"#;
+        assert_eq!(page(0), Some(format!("{start}.skip(5).limit(20).get()")));
+        assert_eq!(page(20), Some(format!("{start}.skip(25).limit(5).get()")));
+        assert_eq!(page(25), None);
+        let plain = collection("c").query().page(0, 100).unwrap().unwrap();
+        assert_eq!(plain.text(), r#"db.collection("c").orderBy("_id","asc").limit(100).get()"#);
+    }
 }

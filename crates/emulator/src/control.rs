@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 use crate::clock;
 use crate::event::Event;
@@ -25,12 +25,14 @@ pub struct Control {
 struct Shared {
     machine: Mutex<Machine>,
     events: broadcast::Sender<Event>,
+    /// Rung when the clock was moved.
+    moved: Notify,
 }
 
 impl Control {
     pub(crate) fn new(machine: Machine) -> Self {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
-        Self { shared: Arc::new(Shared { machine: Mutex::new(machine), events }) }
+        Self { shared: Arc::new(Shared { machine: Mutex::new(machine), events, moved: Notify::new() }) }
     }
 
     /// Everything that happens from now on. A receiver that lags more than a thousand events behind loses the
@@ -81,10 +83,19 @@ impl Control {
         self.with(|machine, wall| machine.stats(wall))
     }
 
+    /// Returns when the clock was moved, also if that was since the last time. One may wait at a time.
+    pub(crate) async fn time_moves(&self) {
+        self.shared.moved.notified().await;
+    }
+
     /// Lets `act` at the machine and passes on what happened. The lock is never held across an await.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Machine, Moment) -> T) -> T {
         let mut machine = self.shared.machine.lock().unwrap_or_else(PoisonError::into_inner);
+        let advanced = machine.advanced();
         let result = act(&mut machine, clock::wall_now());
+        if machine.advanced() != advanced {
+            self.shared.moved.notify_one();
+        }
         for event in machine.take_events() {
             // Nobody listening is the normal case.
             let _ = self.shared.events.send(event);

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use crate::cloud::FunctionRun;
 use crate::duration_text;
 use crate::fault::{Fault, FaultError, FaultKind};
 use crate::machine::{Machine, UnknownApp};
@@ -53,9 +54,10 @@ pub(crate) fn answer(machine: &mut Machine, wall: Moment, path: &str, request: &
         ("fault", &Method::POST) => inject(machine, wall, request),
         ("fault", &Method::DELETE) => Ok(json!({ "cleared": machine.clear_faults(wall) })),
         ("invalidate", &Method::POST) => invalidate(machine, wall, request),
+        ("functions", &Method::GET) => Ok(function_runs(machine)),
         ("time", &Method::GET) => Ok(json!({ "now": machine.now(wall).to_string() })),
         ("time", &Method::POST) => advance(machine, wall, request),
-        ("" | "stats", _) => return Reply::method_not_allowed("GET"),
+        ("" | "stats" | "functions", _) => return Reply::method_not_allowed("GET"),
         ("fault", _) => return Reply::method_not_allowed("GET, POST, DELETE"),
         ("invalidate", _) => return Reply::method_not_allowed("POST"),
         ("time", _) => return Reply::method_not_allowed("GET, POST"),
@@ -88,6 +90,7 @@ fn index() -> Value {
             "DELETE /_emulator/fault": "no more faults",
             "POST /_emulator/time": "{\"advance\": \"2h\"}: the clock moves forward",
             "GET /_emulator/time": "the emulator's clock",
+            "GET /_emulator/functions": "the last 100 runs of cloud functions",
         },
         "fault_kinds": FaultKind::NAMES,
     })
@@ -100,6 +103,10 @@ fn stats(machine: &Machine, wall: Moment, request: &Request) -> Result<Value, Co
         None => machine.stats(wall),
     };
     Ok(json!(stats))
+}
+
+fn function_runs(machine: &Machine) -> Value {
+    json!({ "runs": machine.function_runs().map(FunctionRun::to_json).collect::<Vec<Value>>() })
 }
 
 fn active_faults(machine: &mut Machine, wall: Moment) -> Value {

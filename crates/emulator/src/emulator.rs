@@ -22,7 +22,8 @@ impl Emulator {
     ///
     /// # Errors
     /// [`io::ErrorKind::InvalidInput`] with a [`SettingsError`](crate::SettingsError) inside when the settings
-    /// contradict themselves, which includes a listen address beyond loopback that was not allowed; otherwise
+    /// contradict themselves, which includes a listen address beyond loopback that was not allowed, or when a cloud
+    /// function cannot be run as it is described; otherwise
     /// whatever binding the address says.
     pub async fn start(settings: Settings) -> io::Result<Running> {
         let seed = settings.seed.unwrap_or_else(clock::fresh_seed);
@@ -32,6 +33,8 @@ impl Emulator {
         let address = listener.local_addr()?;
         let control = Control::new(machine);
         let cloud = Cloud::start(&settings.cloud, seed)?;
+        let app_id = settings.known_apps().first().map(|app| app.id.clone()).unwrap_or_default();
+        cloud.settle(&control, address, app_id);
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(shell::serve(listener, control.clone(), cloud, stopped));
         Ok(Running::new(address, control, stop, serving))

@@ -86,6 +86,28 @@ pub enum Happening {
         /// By how much.
         by: Duration,
     },
+    /// A cloud function wrote a line to its log.
+    FunctionSaid {
+        /// The environment that it ran in.
+        env: String,
+        /// Its name.
+        name: String,
+        /// The line.
+        line: String,
+    },
+    /// A run of a cloud function ended.
+    FunctionEnded {
+        /// The environment that it ran in.
+        env: String,
+        /// Its name.
+        name: String,
+        /// Who called it: `http`, `delayed`, `timer` or `function`.
+        source: &'static str,
+        /// How long it took, in real time.
+        took: Duration,
+        /// Code and text, if it failed.
+        failure: Option<String>,
+    },
 }
 
 /// One line for a terminal.
@@ -110,6 +132,16 @@ impl fmt::Display for Event {
             Happening::QuotaCleared { app_id } => write!(f, "cleared the counters of {app_id}"),
             Happening::FaultInjected { kind } => write!(f, "fault {kind} is active"),
             Happening::FaultStruck { kind, path } => write!(f, "fault {kind} struck {path}"),
+            Happening::FunctionSaid { env, name, line } => write!(f, "function {env}/{name}: {line}"),
+            Happening::FunctionEnded { env, name, source, took, failure } => {
+                let took = took.as_millis();
+                match failure {
+                    None => write!(f, "function {env}/{name} ({source}) returned after {took}ms"),
+                    Some(failure) => {
+                        write!(f, "function {env}/{name} ({source}) failed after {took}ms: {failure}")
+                    }
+                }
+            }
             Happening::TimeMoved { by } => write!(f, "time moved by {}", duration_text::format(*by)),
         }
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::apps::{AppIndex, Apps};
+use crate::cloud::FunctionRun;
 use crate::event::{Event, Happening, hint};
 use crate::moment::Moment;
 use crate::route::Route;
@@ -14,6 +15,8 @@ use crate::token_api::TokenApi;
 
 /// Events kept for a collector that is late. The oldest go first.
 const QUEUE_LIMIT: usize = 4_096;
+/// Runs of cloud functions that are remembered. The oldest go first.
+const RUN_LIMIT: usize = 100;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
@@ -22,6 +25,7 @@ pub(crate) struct Ledger {
     by_app: HashMap<AppIndex, AppStats>,
     faults: BTreeMap<&'static str, u64>,
     events: VecDeque<Event>,
+    function_runs: VecDeque<FunctionRun>,
 }
 
 /// A token that was just minted, as far as the ledger needs to know it.
@@ -107,6 +111,28 @@ impl Ledger {
     pub(crate) fn fault_struck(&mut self, at: Moment, kind: &'static str, route: Route) {
         *self.faults.entry(kind).or_default() += 1;
         self.happened(at, Happening::FaultStruck { kind, path: route.label() });
+    }
+
+    /// A run of a cloud function ended.
+    pub(crate) fn function_ended(&mut self, at: Moment, run: FunctionRun) {
+        let failure = run.result.as_ref().err().map(|failure| format!("{} {}", failure.code, failure.text));
+        let what = Happening::FunctionEnded {
+            env: run.env.clone(),
+            name: run.name.clone(),
+            source: run.source.word(),
+            took: run.took,
+            failure,
+        };
+        if self.function_runs.len() == RUN_LIMIT {
+            self.function_runs.pop_front();
+        }
+        self.function_runs.push_back(run);
+        self.happened(at, what);
+    }
+
+    /// The last of them, the oldest first.
+    pub(crate) fn function_runs(&self) -> impl Iterator<Item = &FunctionRun> {
+        self.function_runs.iter()
     }
 
     /// Something that is not counted.

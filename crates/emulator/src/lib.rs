@@ -64,7 +64,7 @@ mod wechat;
 mod tests;
 
 pub use app::{App, ParseAppError};
-pub use cloud::{CloudSettings, Errand};
+pub use cloud::{CloudSettings, Errand, FilePartFirst, Function, FunctionWork, ParseFunctionError, Trigger};
 pub use control::Control;
 pub use dead_token_code::DeadTokenCode;
 pub use emulator::Emulator;

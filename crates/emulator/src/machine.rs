@@ -14,6 +14,7 @@ use crate::answer::{Answer, Verdict};
 use crate::apps::{AppIndex, Apps};
 use crate::baidu::Baidu;
 use crate::chance::Chance;
+use crate::cloud::{CloudCall, Errand, FunctionRun};
 use crate::desk::Desk;
 use crate::event::{Event, Happening};
 use crate::fault::{ActiveFault, Fault, FaultKind, Faults, Target};
@@ -144,6 +145,9 @@ impl Machine {
         let mut answer = match route.platform() {
             Platform::Baidu => self.baidu.answer(&mut desk),
             Platform::OAuth2 => self.oauth2.answer(&mut desk),
+            // What may be done there, its signatures say.
+            Platform::Storage => Answer::of_cloud(Errand::of_nobody(&desk, CloudCall::File)),
+            Platform::Sdk => Answer::of_cloud(Errand::of_nobody(&desk, CloudCall::Sdk)),
             Platform::WeChat | Platform::Control => self.wechat.answer(&mut desk),
         };
         let errand = answer.errand.take();
@@ -153,6 +157,11 @@ impl Machine {
     /// The emulator's clock.
     pub fn now(&self, wall: Moment) -> Moment {
         wall.plus(self.advanced)
+    }
+
+    /// How far the clock was moved so far.
+    pub(crate) fn advanced(&self) -> Duration {
+        self.advanced
     }
 
     /// Moves the emulator's clock forward. It never goes back.
@@ -218,6 +227,23 @@ impl Machine {
     fn stats_of(&self, wall: Moment, only: Option<AppIndex>) -> Stats {
         let now = self.now(wall);
         self.ledger.stats(now, &self.apps, |app| self.wechat.quota_used(app, now), only)
+    }
+
+    /// Tells whoever listens.
+    pub(crate) fn tell(&mut self, wall: Moment, what: Happening) {
+        let now = self.now(wall);
+        self.ledger.happened(now, what);
+    }
+
+    /// Writes down how a run of a cloud function went.
+    pub(crate) fn function_ended(&mut self, wall: Moment, run: FunctionRun) {
+        let now = self.now(wall);
+        self.ledger.function_ended(now, run);
+    }
+
+    /// The last runs of cloud functions, the oldest first.
+    pub(crate) fn function_runs(&self) -> impl Iterator<Item = &FunctionRun> {
+        self.ledger.function_runs()
     }
 
     /// What happened since this was last asked; a few thousand events are kept at most.

@@ -38,6 +38,8 @@ pub(crate) enum Platform {
     WeChat,
     Baidu,
     OAuth2,
+    Storage,
+    Sdk,
     Control,
 }
 
@@ -75,6 +77,8 @@ impl Route {
         match self {
             Self::BaiduToken | Self::BaiduOcr | Self::UnknownBaidu => Platform::Baidu,
             Self::OAuth2Token | Self::OAuth2Resource | Self::UnknownOAuth2 => Platform::OAuth2,
+            Self::Cloud(CloudCall::File) => Platform::Storage,
+            Self::Cloud(CloudCall::Sdk) => Platform::Sdk,
             Self::Control => Platform::Control,
             _ => Platform::WeChat,
         }

@@ -5,12 +5,13 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Collected, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::cloud::Cloud;
+use crate::cloud::{Arrival, Cloud, Storage};
 use crate::control::Control;
 use crate::cut_body::CutBody;
 use crate::outcome::{Delivery, Outcome};
@@ -42,9 +43,11 @@ pub(crate) async fn serve(
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut connections = JoinSet::new();
+    let mut time = pin!(cloud.functions().clone().keep_time(control.clone()));
     loop {
         tokio::select! {
             _ = &mut stopped => break,
+            () = &mut time => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) if connections.len() < CONNECTIONS => {
                     connections.spawn(serve_connection(stream, peer.ip().to_canonical(), control.clone(), cloud.clone()));
@@ -59,6 +62,7 @@ pub(crate) async fn serve(
     }
     drop(listener);
     connections.shutdown().await;
+    cloud.functions().stop().await;
 }
 
 async fn serve_connection(stream: TcpStream, peer: IpAddr, control: Control, cloud: Cloud) {
@@ -82,9 +86,17 @@ async fn answer(
     cloud: &Cloud,
     reset: &ResetSwitch,
 ) -> Answered {
-    let (head, body) = request.into_parts();
-    let body = match Limited::new(body, BODY_BYTES).collect().await {
-        Ok(body) => body.to_bytes(),
+    let (head, mut incoming) = request.into_parts();
+    // Files are not collected: the storage takes them as they come.
+    let is_file = Storage::is_asked(head.uri.path());
+    let whole = async {
+        if is_file {
+            return Ok(Bytes::new());
+        }
+        Limited::new(&mut incoming, BODY_BYTES).collect().await.map(Collected::to_bytes)
+    };
+    let body = match whole.await {
+        Ok(body) => body,
         Err(error) if error.is::<LengthLimitError>() => {
             let text = format!("a request body may have {BODY_BYTES} bytes at most");
             return Ok(response(Reply::own_error(StatusCode::PAYLOAD_TOO_LARGE, &text)));
@@ -100,18 +112,29 @@ async fn answer(
         peer,
     };
     let Outcome { delay, delivery, errand } = control.with(|machine, wall| machine.handle(wall, &request));
-    let delivery = match errand {
-        Some(errand) => delivery.of(cloud.reply(errand).await),
-        None => delivery,
+    let (delivery, file) = match errand {
+        Some(errand) if is_file => {
+            let body = Arrival::of(&request.headers, incoming);
+            let handed = cloud.storage().answer(&request, body, errand.now).await?;
+            (delivery.of(handed.reply), handed.file)
+        }
+        Some(errand) => (delivery.of(cloud.reply(errand).await), None),
+        None => {
+            // A client that is still sending would not read its answer.
+            Arrival::of(&request.headers, incoming).discard().await?;
+            (delivery, None)
+        }
     };
     if !delay.is_zero() {
         // The one wait for time in this crate: being slow is what was asked for.
         tokio::time::sleep(delay).await;
     }
-    match delivery {
-        Delivery::Whole(reply) => Ok(response(reply)),
-        Delivery::Cut(reply) => Ok(cut_response(reply)),
-        Delivery::Reset => {
+    match (delivery, file) {
+        (Delivery::Whole(reply), None) => Ok(response(reply)),
+        (Delivery::Whole(reply), Some(file)) => Ok(with_head(reply.status, reply.headers, file.boxed())),
+        (Delivery::Cut(reply), None) => Ok(cut_response(reply)),
+        (Delivery::Cut(reply), Some(file)) => Ok(with_head(reply.status, reply.headers, file.half().boxed())),
+        (Delivery::Reset, _) => {
             reset.pull();
             Err(io::Error::from(io::ErrorKind::ConnectionReset))
         }

@@ -57,6 +57,15 @@ fn busy(desk: &mut Desk<'_>) -> Answer {
             Answer::refused(reply.with(RETRY_AFTER, "1").with(CACHE_CONTROL, "no-store"))
         }
         Platform::Baidu => baidu::api_error(2, "Service temporarily unavailable"),
+        Platform::Storage => {
+            let xml = "<Error><Code>ServiceUnavailable</Code><Message>Please reduce your request rate.</Message></Error>";
+            Answer::refused(Reply::raw(StatusCode::SERVICE_UNAVAILABLE, "application/xml", xml))
+        }
+        Platform::Sdk => {
+            let body =
+                json!({ "code": "SYS_ERR", "message": "system error", "requestId": desk.chance.hex(32) });
+            Answer::refused(Reply::of_json(StatusCode::OK, &body))
+        }
         _ => Refusal::SYSTEM_ERROR.answer(desk),
     }
 }

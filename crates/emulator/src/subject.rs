@@ -14,7 +14,7 @@ pub(crate) fn app_of(route: Route, request: &Request, query: &Params, apps: &App
         Platform::WeChat => carried.and_then(|token| wechat::owner(token, apps)),
         Platform::Baidu => carried.and_then(|token| baidu::owner(token, apps)),
         Platform::OAuth2 => oauth2::bearer(request).and_then(|token| oauth2::owner(token, apps)),
-        Platform::Control => None,
+        Platform::Storage | Platform::Sdk | Platform::Control => None,
     };
     if by_token.is_some() {
         return by_token;

@@ -30,6 +30,14 @@ pub enum Unreachable {
 }
 
 impl Reach {
+    /// Whether a host that no operator wrote may be resolved: it names no address inside, and not this machine.
+    #[must_use]
+    pub fn trusts(self, host: &str) -> bool {
+        let literal = host.trim_start_matches('[').trim_end_matches(']');
+        let inside = literal.parse::<IpAddr>().is_ok_and(is_private) || is_localhost(host);
+        self.allow_private || !inside
+    }
+
     /// The addresses of a host that may be connected to.
     ///
     /// # Errors
@@ -164,6 +172,7 @@ mod tests {
         let closed = Reach { allow_private: false };
         for written in ["127.0.0.1", "[::1]", "10.0.0.1", "localhost"] {
             assert!(closed.resolve(written, 80).await.is_ok(), "{written}");
+            assert!(!closed.trusts(written), "{written} is inside, whoever else names it");
         }
     }
 }

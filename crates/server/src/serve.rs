@@ -23,7 +23,7 @@ use crate::facade::{self, Facade};
 use crate::feed::Feed;
 use crate::fetch::Egress;
 use crate::gateway::Gateway;
-use crate::http::{self, Api, Entrance, Listener, RequestIds};
+use crate::http::{self, Api, Entrance, FileRoots, Listener, RequestIds};
 use crate::keeper::{Health, Job, Keeper, place};
 use crate::material::Material;
 use crate::telemetry::{Seen, Telemetry};
@@ -105,6 +105,7 @@ impl Server {
             store: health,
             telemetry,
             request_ids: RequestIds::new(),
+            file_roots: FileRoots::default(),
             draining: false.into(),
         };
         let api = Arc::new(api);

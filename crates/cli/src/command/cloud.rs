@@ -1,4 +1,4 @@
-//! `tokenward cloud`: the cloud database and functions of a WeChat app, from the shell.
+//! `tokenward cloud`: the cloud database, files and functions of a WeChat app, from the shell.
 //!
 //! Documents come as JSON Lines; on a terminal as a table. Statements are built by the server from the flags, or sent
 //! as the text that somebody wrote.
@@ -10,6 +10,8 @@ use comfy_table::{ContentArrangement, Table, TableStyle};
 use serde_json::{Map, Value, json};
 use tokenward_client::Client;
 
+use super::cloud_jobs::{self, Collections, ExportWishes, ImportWishes};
+use super::cloud_storage::{self, Storage};
 use crate::failure::Failure;
 use crate::output;
 
@@ -34,6 +36,9 @@ enum What {
     /// The database
     #[command(subcommand)]
     Db(Database),
+    /// Files
+    #[command(subcommand)]
+    Storage(Storage),
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,26 +55,22 @@ enum Function {
 
 #[derive(Debug, Subcommand)]
 enum Database {
-    /// Read documents
-    Query {
-        /// A statement as text, like db.collection('orders').get()
-        #[arg(conflicts_with_all = ["collection", "doc", "filter", "order", "skip", "limit", "field"], required_unless_present = "collection")]
-        text: Option<String>,
-        #[command(flatten)]
-        selection: Selection,
-        /// A field and its direction, like age:desc; may be repeated
-        #[arg(long, value_name = "FIELD:asc|desc")]
-        order: Vec<String>,
-        /// How many to leave out
-        #[arg(long, value_name = "N")]
-        skip: Option<u32>,
-        /// How many at most; the platform returns 10 unless told otherwise
-        #[arg(long, value_name = "N")]
-        limit: Option<u32>,
-        /// A field to return; may be repeated
-        #[arg(long, value_name = "FIELD")]
-        field: Vec<String>,
+    /// List collections, make one or remove one
+    Collections {
+        #[command(subcommand)]
+        what: Option<Collections>,
     },
+    /// Export documents to a file in the storage, and wait for it
+    Export {
+        #[command(flatten)]
+        read: Read,
+        #[command(flatten)]
+        wishes: ExportWishes,
+    },
+    /// Import documents from a file, and wait for it
+    Import(ImportWishes),
+    /// Read documents
+    Query(Read),
     /// Add documents
     Add {
         /// A statement as text
@@ -146,6 +147,28 @@ enum Database {
     },
 }
 
+/// Which documents, in which order, and what of them.
+#[derive(Debug, Args)]
+struct Read {
+    /// A statement as text, like db.collection('orders').get()
+    #[arg(conflicts_with_all = ["collection", "doc", "filter", "order", "skip", "limit", "field"], required_unless_present = "collection")]
+    text: Option<String>,
+    #[command(flatten)]
+    selection: Selection,
+    /// A field and its direction, like age:desc; may be repeated
+    #[arg(long, value_name = "FIELD:asc|desc")]
+    order: Vec<String>,
+    /// How many to leave out
+    #[arg(long, value_name = "N")]
+    skip: Option<u32>,
+    /// How many at most; the platform returns 10 unless told otherwise
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+    /// A field to return; may be repeated
+    #[arg(long, value_name = "FIELD")]
+    field: Vec<String>,
+}
+
 /// Which documents.
 #[derive(Debug, Args)]
 struct Selection {
@@ -182,8 +205,20 @@ pub async fn run(client: &Client, cloud: Cloud, as_json: bool) -> Result<(), Fai
             let returned = client.invoke(credential, env, &name, &read_json(&data)?).await?;
             output::json(&returned);
         }
+        What::Storage(what) => cloud_storage::run(&client.cloud(credential, env)?, what, as_json).await?,
+        What::Db(Database::Collections { what }) => {
+            cloud_jobs::collections(&client.cloud(credential, env)?, what, as_json).await?;
+        }
+        What::Db(Database::Export { read, wishes }) => {
+            let (text, built) = read.parts()?;
+            let statement = cloud_jobs::statement(text, built)?;
+            cloud_jobs::export(&client.cloud(credential, env)?, &statement, wishes).await?;
+        }
+        What::Db(Database::Import(wishes)) => {
+            cloud_jobs::import(&client.cloud(credential, env)?, wishes).await?;
+        }
         What::Db(database) => {
-            let (operation, statement) = database.statement()?;
+            let Some((operation, statement)) = database.statement()? else { return Ok(()) };
             let answer = match statement {
                 Statement::Text(text) => client.cloud_text(credential, env, operation, &text).await?,
                 Statement::Built(built) => client.cloud_statement(credential, env, operation, &built).await?,
@@ -195,22 +230,12 @@ pub async fn run(client: &Client, cloud: Cloud, as_json: bool) -> Result<(), Fai
 }
 
 impl Database {
-    fn statement(self) -> Result<(&'static str, Statement), Failure> {
-        Ok(match self {
-            Database::Query { text, selection, order, skip, limit, field } => {
-                let mut built = selection.fields()?;
-                let order = order.iter().map(|order| {
-                    let (path, direction) = order.rsplit_once(':').unwrap_or((order, "asc"));
-                    json!([path, direction])
-                });
-                built.insert("order".to_owned(), order.collect());
-                built.extend(skip.map(|skip| ("skip".to_owned(), skip.into())));
-                built.extend(limit.map(|limit| ("limit".to_owned(), limit.into())));
-                if !field.is_empty() {
-                    let field: Map<String, Value> =
-                        field.into_iter().map(|name| (name, true.into())).collect();
-                    built.insert("field".to_owned(), field.into());
-                }
+    /// `None` for what is more than a statement.
+    fn statement(self) -> Result<Option<(&'static str, Statement)>, Failure> {
+        Ok(Some(match self {
+            Database::Collections { .. } | Database::Export { .. } | Database::Import(_) => return Ok(None),
+            Database::Query(read) => {
+                let (text, built) = read.parts()?;
                 ("query", either(text, built))
             }
             Database::Add { text, collection, data } => {
@@ -248,7 +273,25 @@ impl Database {
                 let stages = stages.unwrap_or_else(|| json!([]));
                 ("aggregate", either(text, with(collection, "stages", stages)))
             }
-        })
+        }))
+    }
+}
+
+impl Read {
+    fn parts(self) -> Result<(Option<String>, Map<String, Value>), Failure> {
+        let mut built = self.selection.fields()?;
+        let order = self.order.iter().map(|order| {
+            let (path, direction) = order.rsplit_once(':').unwrap_or((order, "asc"));
+            json!([path, direction])
+        });
+        built.insert("order".to_owned(), order.collect());
+        built.extend(self.skip.map(|skip| ("skip".to_owned(), skip.into())));
+        built.extend(self.limit.map(|limit| ("limit".to_owned(), limit.into())));
+        if !self.field.is_empty() {
+            let field: Map<String, Value> = self.field.into_iter().map(|name| (name, true.into())).collect();
+            built.insert("field".to_owned(), field.into());
+        }
+        Ok((self.text, built))
     }
 }
 
@@ -309,20 +352,23 @@ fn show(answer: &Value, as_json: bool) {
         output::json(answer);
         return;
     };
-    if as_json || !std::io::stdout().is_terminal() {
-        for document in documents {
-            output::text(&document.to_string());
-        }
-        return;
-    }
-    output::text(&table(documents).trim_fmt());
-    if let Some(total) = answer.get("total") {
+    show_rows(documents, as_json);
+    if let Some(total) = answer.get("total").filter(|_| !as_json && std::io::stdout().is_terminal()) {
         output::remark(&format!("{} of {total}", documents.len()));
     }
 }
 
+/// A table for people, JSON Lines for programs.
+pub fn show_rows(rows: &[Value], as_json: bool) {
+    if as_json || !std::io::stdout().is_terminal() {
+        rows.iter().for_each(|row| output::text(&row.to_string()));
+    } else if !rows.is_empty() {
+        output::text(&table(rows).trim_fmt());
+    }
+}
+
 /// One column for each field of the first documents.
-fn table(documents: &[Value]) -> Table {
+pub fn table(documents: &[Value]) -> Table {
     let mut columns: Vec<&String> = Vec::new();
     for document in documents.iter().filter_map(Value::as_object) {
         columns.extend(document.keys().filter(|name| !columns.contains(name)).collect::<Vec<_>>());

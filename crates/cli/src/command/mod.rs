@@ -3,6 +3,10 @@
 pub mod cert;
 pub mod check;
 pub mod cloud;
+mod cloud_jobs;
+mod cloud_progress;
+mod cloud_sources;
+mod cloud_storage;
 pub mod completions;
 pub mod emulate;
 pub mod refresh;

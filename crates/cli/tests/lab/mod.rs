@@ -205,6 +205,11 @@ impl Server {
         self.log.lock().unwrap().clone()
     }
 
+    /// Its configuration.
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -124,6 +124,48 @@ impl Call for SendSmsV2 {
     }
 }
 
+/// Sends short messages with a text of one's own that leads into the mini program.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendSms {
+    /// The environment.
+    pub env: String,
+    /// `Marketing` or `Notification`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sms_type: Option<String>,
+    /// The text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// The page of the static site that the message leads to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The template, instead of a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_id: Option<String>,
+    /// What is put into the template.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub template_param_list: Vec<String>,
+    /// Up to a thousand, such as `+8613800000000`.
+    pub phone_number_list: Vec<String>,
+    /// Whether to sign with the short name of the mini program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub use_short_name: Option<bool>,
+    /// The app that owns the resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_appid: Option<String>,
+}
+
+/// What became of the messages.
+pub type SendSmsAnswer = SendSmsV2Answer;
+
+impl Call for SendSms {
+    const PATH: &'static str = path::SEND_SMS;
+    type Answer = SendSmsAnswer;
+
+    fn check(&self) -> Result<(), LimitError> {
+        LimitError::check("phone_number_list", self.phone_number_list.len(), 1, MOST_PHONE_NUMBERS)
+    }
+}
+
 /// What became of the messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

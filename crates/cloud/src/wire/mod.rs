@@ -4,6 +4,7 @@
 //! fields and leaves out empty ones. [`read`] looks at `errcode` before anything else.
 
 mod database;
+mod form;
 mod function;
 mod storage;
 
@@ -21,8 +22,10 @@ pub use database::{
     MigrationAnswer, MigrationInfo, Pager, QueryAnswer, RemoveAnswer, ScriptRequest, UpdateIndex,
     conflict_mode, file_type,
 };
+pub use form::{Form, FormError, LONGEST_PATH, PathError, check_path, storage_refusal};
 pub use function::{
-    AddDelayedFunctionTask, FunctionAnswer, InvokeFunction, SendSmsV2, SendSmsV2Answer, SmsStatus,
+    AddDelayedFunctionTask, FunctionAnswer, InvokeFunction, SendSms, SendSmsAnswer, SendSmsV2,
+    SendSmsV2Answer, SmsStatus,
 };
 pub use storage::{
     BatchDeleteFile, BatchDeleteFileAnswer, BatchDownloadFile, BatchDownloadFileAnswer, DeletedFile,

@@ -40,3 +40,5 @@ pub const BATCH_DELETE_FILE: &str = "/tcb/batchdeletefile";
 pub const GET_QCLOUD_TOKEN: &str = "/tcb/getqcloudtoken";
 /// Sends short messages.
 pub const SEND_SMS_V2: &str = "/tcb/sendsmsv2";
+/// Sends short messages with a text of one's own.
+pub const SEND_SMS: &str = "/tcb/sendsms";

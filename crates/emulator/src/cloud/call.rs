@@ -1,5 +1,7 @@
 //! The calls of the cloud API.
 
+use super::Storage;
+
 /// A call under `/tcb/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum CloudCall {
@@ -41,13 +43,17 @@ pub(crate) enum CloudCall {
     DelayedTask,
     /// A temporary key of the platform's own cloud.
     CloudKey,
+    /// A file itself, at the object storage.
+    File,
+    /// An action of one of the cloud's own SDKs.
+    Sdk,
     /// Something else of the cloud API.
     Other,
 }
 
 impl CloudCall {
     /// All calls with their paths.
-    const PATHS: [(&'static str, CloudCall); 19] = [
+    const PATHS: [(&'static str, CloudCall); 21] = [
         ("/tcb/databasequery", CloudCall::Query),
         ("/tcb/databaseadd", CloudCall::Add),
         ("/tcb/databaseupdate", CloudCall::Update),
@@ -67,12 +73,18 @@ impl CloudCall {
         ("/tcb/invokecloudfunction", CloudCall::Invoke),
         ("/tcb/adddelayedfunctiontask", CloudCall::DelayedTask),
         ("/tcb/getqcloudtoken", CloudCall::CloudKey),
+        ("/_storage", CloudCall::File),
+        ("/admin", CloudCall::Sdk),
     ];
 
     /// The call behind a path of the cloud API.
     pub(crate) fn of(path: &str) -> Option<CloudCall> {
         let known = CloudCall::PATHS.into_iter().find(|(known, _)| *known == path);
-        known.map(|(_, call)| call).or_else(|| path.starts_with("/tcb/").then_some(CloudCall::Other))
+        match known {
+            Some((_, call)) => Some(call),
+            None if Storage::is_asked(path) => Some(CloudCall::File),
+            None => path.starts_with("/tcb/").then_some(CloudCall::Other),
+        }
     }
 
     /// Its path, as statistics call it.

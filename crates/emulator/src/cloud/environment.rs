@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::collection::Collection;
+use super::collection::{Change, Collection, Found, Updated};
 use super::database;
 use super::failure::CloudFailure;
+use super::index::{IndexChanges, IndexPlan};
+use super::journal::Journal;
 use super::request::{self, Request, Verb};
 use super::value::{Document, Value};
 use super::{CloudCall, Done, ejson, script};
@@ -18,6 +20,47 @@ pub(crate) struct Environment {
     collections: BTreeMap<String, Collection>,
 }
 
+/// What a call has around it.
+#[derive(Debug)]
+pub(crate) struct Around<'a> {
+    /// The environment's name.
+    pub(crate) env: &'a str,
+    /// The emulator's time, in milliseconds since 1970.
+    pub(crate) now: i64,
+    /// Where ids come from.
+    pub(crate) chance: &'a mut Chance,
+    /// Where changes are written down; `None`: nowhere.
+    pub(crate) journal: Option<&'a mut Journal>,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answered {
+    /// A page of documents.
+    Found {
+        /// The page, and how many match at all.
+        found: Found,
+        /// How many were left out.
+        skip: u64,
+        /// How many the page could have had.
+        limit: u64,
+    },
+    /// How many match.
+    Counted(u64),
+    /// The ids of the new documents.
+    Added(Vec<Value>),
+    /// How many documents matched and changed.
+    Updated(Updated),
+    /// The document was there; whether it is another one now.
+    Replaced(bool),
+    /// The document was not there. Its id.
+    Created(Value),
+    /// How many documents are gone.
+    Removed(usize),
+    /// What came out of a pipeline.
+    Output(Vec<Document>),
+}
+
 /// How many documents `get` returns unless the text says otherwise.
 const DEFAULT_LIMIT: u64 = 10;
 /// More are not returned whatever the text says.
@@ -26,16 +69,23 @@ const MOST: u64 = 1_000;
 const LARGEST_RESULT: usize = 1024 * 1024;
 
 impl Environment {
-    /// Carries out a call of the database at a moment, in milliseconds since 1970.
-    pub(crate) fn carry_out(&mut self, call: CloudCall, body: &Json, now: i64, chance: &mut Chance) -> Done {
+    /// Takes in a collection that was kept.
+    pub(crate) fn restore(&mut self, name: String, collection: Collection) {
+        self.collections.insert(name, collection);
+    }
+
+    /// Carries out a call of the database.
+    pub(crate) fn carry_out(&mut self, call: CloudCall, body: &Json, around: &mut Around<'_>) -> Done {
         match call {
-            CloudCall::CollectionAdd => self.add_collection(text(body, "collection_name")?),
-            CloudCall::CollectionDelete => self.delete_collection(text(body, "collection_name")?),
+            CloudCall::CollectionAdd => self.add_collection(text(body, "collection_name")?, around),
+            CloudCall::CollectionDelete => self.delete_collection(text(body, "collection_name")?, around),
             CloudCall::CollectionGet => Ok(self.list(body)),
+            CloudCall::UpdateIndex => self.update_index(body, around),
             call => {
-                let request = script::evaluate(text(body, "query")?, now)?;
+                let request = script::evaluate(text(body, "query")?, around.now)?;
                 check_verb(call, &request.verb)?;
-                let result = self.database(request, now, chance)?;
+                let (_, answered) = self.perform(request, around)?;
+                let result = answered.fields();
                 let reads = matches!(call, CloudCall::Query | CloudCall::Aggregate);
                 if reads && result.to_string().len() > LARGEST_RESULT {
                     return Err(CloudFailure::new(-602_001, "the result has more than 1 MB"));
@@ -45,16 +95,23 @@ impl Environment {
         }
     }
 
-    fn add_collection(&mut self, name: &str) -> Done {
+    /// Makes a collection.
+    pub(crate) fn add_collection(&mut self, name: &str, around: &mut Around<'_>) -> Done {
         if self.collections.contains_key(name) {
             return Err(CloudFailure::new(-501_000, format!("Db or Table already exist: {name}")));
         }
+        around.keep(|journal, env| journal.collection(env, name, &[]))?;
         self.collections.insert(name.to_owned(), Collection::default());
         Ok(json!({}))
     }
 
-    fn delete_collection(&mut self, name: &str) -> Done {
-        self.collections.remove(name).map(|_| json!({})).ok_or_else(CloudFailure::no_such_collection)
+    fn delete_collection(&mut self, name: &str, around: &mut Around<'_>) -> Done {
+        if !self.collections.contains_key(name) {
+            return Err(CloudFailure::no_such_collection());
+        }
+        around.keep(|journal, env| journal.drop_collection(env, name))?;
+        self.collections.remove(name);
+        Ok(json!({}))
     }
 
     fn list(&self, body: &Json) -> Json {
@@ -64,65 +121,161 @@ impl Environment {
         let (limit, offset) = (number("limit", 10), number("offset", 0));
         let page = self.collections.iter().skip(offset).take(limit);
         let collections = page.map(|(name, collection)| {
+            let indexes = collection.indexes().len() + 1;
             json!({
                 "name": name,
                 "count": collection.len(),
                 "size": collection.size(),
-                "index_count": 1,
-                "index_size": 4096,
+                "index_count": indexes,
+                "index_size": indexes * 4096,
             })
         });
         let collections: Vec<Json> = collections.collect();
         json!({ "collections": collections, "pager": pager(offset, limit, self.collections.len()) })
     }
 
-    fn database(&mut self, request: Request, now: i64, chance: &mut Chance) -> Done {
-        let others = match &request.verb {
-            // A pipeline may look into other collections while it runs on this one.
-            Verb::Aggregate(_) => self.collections.clone(),
-            _ => BTreeMap::new(),
-        };
-        let collection =
-            self.collections.get_mut(&request.collection).ok_or_else(CloudFailure::no_such_collection)?;
-        match request.verb {
+    /// Drops indexes, and makes others then: all of it, or nothing.
+    fn update_index(&mut self, body: &Json, around: &mut Around<'_>) -> Done {
+        let name = text(body, "collection_name")?;
+        let collection = self.collections.get_mut(name).ok_or_else(CloudFailure::no_such_collection)?;
+        let changes = IndexChanges::read(body)?;
+        let indexes = collection.reindexed(&changes.drop, changes.create)?;
+        let plans: Vec<IndexPlan> = indexes.iter().map(|index| index.plan().clone()).collect();
+        around.keep(|journal, env| journal.collection(env, name, &plans))?;
+        collection.set_indexes(indexes);
+        Ok(json!({}))
+    }
+
+    /// Carries out a request, and writes down what it changes.
+    pub(crate) fn perform(
+        &mut self,
+        request: Request,
+        around: &mut Around<'_>,
+    ) -> Result<(Vec<Change>, Answered), CloudFailure> {
+        let name = request.collection.clone();
+        let (changes, answered) = self.plan(request, around)?;
+        let all = [(name, changes.clone())];
+        around.keep(|journal, env| journal.documents(env, &all))?;
+        self.apply(all);
+        Ok((changes, answered))
+    }
+
+    /// What a request changes in its collection, and what it answers once that is done.
+    pub(crate) fn plan(
+        &self,
+        request: Request,
+        around: &mut Around<'_>,
+    ) -> Result<(Vec<Change>, Answered), CloudFailure> {
+        let Request { collection: name, verb } = request;
+        let collection = self.collections.get(&name).ok_or_else(CloudFailure::no_such_collection)?;
+        let unchanged = |answered| Ok((Vec::new(), answered));
+        match verb {
             Verb::Get(find) => {
                 let limit = find.limit.unwrap_or(DEFAULT_LIMIT).min(MOST);
                 let found = collection.find(&request::Find { limit: Some(limit), ..find.clone() }, limit)?;
-                let pager = json!({ "Offset": find.skip, "Limit": limit, "Total": found.total });
-                Ok(json!({ "pager": pager, "data": texts(found.documents, ejson::plain) }))
+                unchanged(Answered::Found { found, skip: find.skip, limit })
             }
-            Verb::Count(filter) => Ok(json!({ "count": collection.count(&filter)? })),
+            Verb::Count(filter) => unchanged(Answered::Counted(collection.count(&filter)?)),
+            Verb::Aggregate(stages) => {
+                unchanged(Answered::Output(self.aggregate(collection, &stages, around)?))
+            }
+            Verb::Update(filter, update, _) if update.is_empty() => {
+                unchanged(Answered::Updated(Updated { matched: collection.count(&filter)?, modified: 0 }))
+            }
+            Verb::Add(documents) if documents.is_empty() => {
+                let text = "The request is missing a required parameter `MgoDocs`.";
+                Err(CloudFailure::invalid(text))
+            }
             Verb::Add(documents) => {
-                if documents.is_empty() {
-                    let text = "The request is missing a required parameter `MgoDocs`.";
-                    return Err(CloudFailure::invalid(text));
-                }
-                let documents = documents.into_iter().map(|document| with_id(document, chance));
-                let ids = collection.add(documents.collect())?;
-                Ok(json!({ "id_list": ids.iter().map(ejson::plain).collect::<Vec<Json>>() }))
+                let documents = documents.into_iter().map(|document| with_id(document, around.chance));
+                let (changes, ids) = collection.add(documents.collect())?;
+                Ok((changes, Answered::Added(ids)))
             }
             Verb::Update(filter, update, reach) => {
-                if update.is_empty() {
-                    return Ok(json!({ "matched": collection.count(&filter)?, "modified": 0, "id": "" }));
-                }
-                let done = collection.update(&filter, &update, reach, now)?;
-                Ok(json!({ "matched": done.matched, "modified": done.modified, "id": "" }))
+                let (changes, done) = collection.update(&filter, &update, reach, around.now)?;
+                Ok((changes, Answered::Updated(done)))
             }
-            Verb::Set(id, document) => Ok(match collection.set(&id, document) {
-                Some(is_changed) => json!({ "matched": 1, "modified": u8::from(is_changed), "id": "" }),
-                None => json!({ "matched": 0, "modified": 0, "id": ejson::plain(&id) }),
-            }),
-            Verb::Remove(filter, reach) => Ok(json!({ "deleted": collection.remove(&filter, reach)? })),
-            Verb::Aggregate(stages) => {
-                let input = collection.all();
-                let surroundings = database::Surroundings {
-                    collection: &|name: &str| others.get(name).map(Collection::all).unwrap_or_default(),
-                    seed: chance.next_u64(),
-                };
-                let output = database::run(&stages, input, &surroundings)?;
-                Ok(json!({ "data": texts(output, ejson::canonical) }))
+            Verb::Set(id, document) => {
+                let (changes, is_changed) = collection.set(&id, document)?;
+                Ok((changes, is_changed.map_or(Answered::Created(id), Answered::Replaced)))
+            }
+            Verb::Remove(filter, reach) => {
+                let changes = collection.remove(&filter, reach)?;
+                let removed = changes.len();
+                Ok((changes, Answered::Removed(removed)))
             }
         }
+    }
+
+    /// Makes changes that were planned, collection by collection.
+    pub(crate) fn apply(&mut self, all: impl IntoIterator<Item = (String, Vec<Change>)>) {
+        for (name, changes) in all {
+            if let Some(collection) = self.collections.get_mut(&name) {
+                collection.apply(changes);
+            }
+        }
+    }
+
+    /// A collection.
+    pub(crate) fn collection(&self, name: &str) -> Option<&Collection> {
+        self.collections.get(name)
+    }
+
+    /// Runs a pipeline, which may look into other collections too.
+    fn aggregate(
+        &self,
+        collection: &Collection,
+        stages: &[Document],
+        around: &mut Around<'_>,
+    ) -> Result<Vec<Document>, CloudFailure> {
+        // A condition that comes first is answered by the collection, which has indexes.
+        let first = stages.first().and_then(|stage| stage.get("$match")?.as_object());
+        let (input, stages) = match first {
+            Some(filter) => (collection.matching(filter)?, stages.get(1..).unwrap_or_default()),
+            None => (collection.all(), stages),
+        };
+        let surroundings = database::Surroundings {
+            collection: &|name: &str| self.collections.get(name).map(Collection::all).unwrap_or_default(),
+            seed: around.chance.next_u64(),
+        };
+        Ok(database::run(stages, input, &surroundings)?)
+    }
+}
+
+impl Answered {
+    /// As the HTTP API tells it.
+    fn fields(self) -> Json {
+        match self {
+            Answered::Found { found, skip, limit } => {
+                let pager = json!({ "Offset": skip, "Limit": limit, "Total": found.total });
+                json!({ "pager": pager, "data": texts(found.documents, ejson::plain) })
+            }
+            Answered::Counted(count) => json!({ "count": count }),
+            Answered::Added(ids) => {
+                json!({ "id_list": ids.iter().map(ejson::plain).collect::<Vec<Json>>() })
+            }
+            Answered::Updated(done) => {
+                json!({ "matched": done.matched, "modified": done.modified, "id": "" })
+            }
+            Answered::Replaced(is_changed) => {
+                json!({ "matched": 1, "modified": u8::from(is_changed), "id": "" })
+            }
+            Answered::Created(id) => json!({ "matched": 0, "modified": 0, "id": ejson::plain(&id) }),
+            Answered::Removed(deleted) => json!({ "deleted": deleted }),
+            Answered::Output(documents) => json!({ "data": texts(documents, ejson::canonical) }),
+        }
+    }
+}
+
+impl Around<'_> {
+    /// Writes something down, if anything is.
+    pub(crate) fn keep(
+        &mut self,
+        write: impl FnOnce(&mut Journal, &str) -> rusqlite::Result<()>,
+    ) -> Result<(), CloudFailure> {
+        let Some(journal) = self.journal.as_deref_mut() else { return Ok(()) };
+        write(journal, self.env)
+            .map_err(|error| CloudFailure::new(-502_010, format!("database operation failed: {error}")))
     }
 }
 
@@ -130,7 +283,8 @@ fn pager(offset: usize, limit: usize, total: usize) -> Json {
     json!({ "Offset": offset, "Limit": limit, "Total": total })
 }
 
-fn texts(documents: Vec<Document>, form: fn(&Value) -> Json) -> Vec<String> {
+/// Documents as texts, in one of the two forms.
+pub(super) fn texts(documents: Vec<Document>, form: fn(&Value) -> Json) -> Vec<String> {
     documents.into_iter().map(|document| form(&Value::Object(document)).to_string()).collect()
 }
 

@@ -46,6 +46,34 @@ impl CloudFailure {
         CloudFailure::new(-502_005, "database collection not exists")
     }
 
+    /// There is no such function.
+    pub(crate) fn no_such_function() -> CloudFailure {
+        CloudFailure::new(-501_000, "FunctionName parameter could not be found.")
+    }
+
+    /// A function could not be begun.
+    pub(crate) fn call_failed(what: &str) -> CloudFailure {
+        CloudFailure::new(-504_001, format!("functions request fail: {what}"))
+    }
+
+    /// A function began and failed.
+    pub(crate) fn execution_failed(what: &str) -> CloudFailure {
+        CloudFailure::new(-504_002, format!("functions execute fail: {what}"))
+    }
+
+    /// A function returned too much.
+    pub(crate) fn result_too_large() -> CloudFailure {
+        CloudFailure::new(-604_001, "the function's result has more than 1 MB")
+    }
+
+    /// Other functions were running all the time.
+    pub(crate) fn too_many_at_once(most: usize) -> CloudFailure {
+        CloudFailure::new(
+            -501_004,
+            format!("exceed concurrent request limit ({most} functions were running)"),
+        )
+    }
+
     /// A parameter is wrong.
     pub(crate) fn invalid(text: impl Into<String>) -> CloudFailure {
         CloudFailure::new(-501_007, text)

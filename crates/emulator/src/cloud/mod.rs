@@ -11,27 +11,47 @@ mod ejson;
 mod environment;
 mod errand;
 mod failure;
+mod file;
+mod functions;
+mod index;
+mod journal;
 mod lenient;
 mod measure;
+mod records;
 mod request;
 mod script;
+mod sdk;
 mod settings;
+mod storage;
+mod temporary_key;
+mod transfer;
 mod value;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::header::DATE;
 use serde_json::{Value as Json, json};
 
 pub(crate) use call::CloudCall;
-use environment::{Environment, text};
+use environment::{Around, Environment, text};
 pub use errand::Errand;
 pub(crate) use failure::CloudFailure;
+pub use functions::{Function, FunctionWork, ParseFunctionError, Trigger};
+pub(crate) use functions::{FunctionRun, Functions};
+use journal::Journal;
+use sdk::Transactions;
 pub use settings::CloudSettings;
+pub use storage::FilePartFirst;
+pub(crate) use storage::{Arrival, Storage};
+use temporary_key::TemporaryKeys;
+use transfer::Jobs;
 
 use crate::chance::Chance;
+use crate::control::Control;
+use crate::moment::Moment;
 use crate::reply::Reply;
 use crate::wechat::json_reply;
 
@@ -44,8 +64,20 @@ pub(crate) struct Cloud {
 #[derive(Debug)]
 struct Shared {
     settings: CloudSettings,
-    environments: Mutex<BTreeMap<String, Environment>>,
+    stored: Mutex<Stored>,
     chance: Mutex<Chance>,
+    storage: Storage,
+    functions: Functions,
+    temporary_keys: Mutex<TemporaryKeys>,
+    jobs: Mutex<Jobs>,
+}
+
+/// The databases.
+#[derive(Debug, Default)]
+struct Stored {
+    environments: BTreeMap<String, Environment>,
+    transactions: Transactions,
+    journal: Option<Journal>,
 }
 
 /// What a call answers beside `errcode` and `errmsg`.
@@ -55,19 +87,43 @@ impl Cloud {
     /// The cloud as it was left in the settings' folder, or an empty one. Everything random comes from `seed`.
     ///
     /// # Errors
-    /// What is kept in the folder cannot be read.
+    /// What is kept in the folder cannot be read, or a function cannot be run as it is described.
     pub(crate) fn start(settings: &CloudSettings, seed: u64) -> io::Result<Cloud> {
+        let stored = match &settings.folder {
+            Some(folder) => {
+                let (journal, environments) = Journal::open(folder)?;
+                Stored { environments, transactions: Transactions::default(), journal: Some(journal) }
+            }
+            None => Stored::default(),
+        };
         let shared = Shared {
             settings: settings.clone(),
-            environments: Mutex::default(),
+            stored: Mutex::new(stored),
             chance: Mutex::new(Chance::seeded(seed)),
+            storage: Storage::open(settings, seed)?,
+            functions: Functions::open(settings)?,
+            temporary_keys: Mutex::default(),
+            jobs: Mutex::default(),
         };
         Ok(Cloud { shared: Arc::new(shared) })
+    }
+
+    /// Says where this cloud is: functions call back there, and keep to that clock.
+    pub(crate) fn settle(&self, control: &Control, address: SocketAddr, app_id: String) {
+        self.shared.functions.settle(&self.shared.settings, control, address, app_id);
+    }
+
+    /// The functions of all environments.
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.shared.functions
     }
 
     /// Carries out an errand, and answers as the platform does: HTTP 200 and an `errcode`.
     pub(crate) async fn reply(&self, errand: Errand) -> Reply {
         let date = errand.now.http_date();
+        if errand.call == CloudCall::Sdk {
+            return self.sdk(&errand).await.with(DATE, &date);
+        }
         let (code, text, fields) = match self.carry_out(errand).await {
             Ok(fields) => (0, "ok".to_owned(), fields),
             Err(CloudFailure { code, text }) => {
@@ -95,7 +151,17 @@ impl Cloud {
             | CloudCall::Aggregate
             | CloudCall::CollectionAdd
             | CloudCall::CollectionDelete
-            | CloudCall::CollectionGet => self.database(errand).await,
+            | CloudCall::CollectionGet
+            | CloudCall::UpdateIndex => self.database(errand).await,
+            CloudCall::Upload | CloudCall::DownloadLinks | CloudCall::DeleteFiles => self.files(errand).await,
+            CloudCall::Invoke => self.invoke(errand).await,
+            CloudCall::Import => self.import(errand).await,
+            CloudCall::Export => self.export(errand).await,
+            CloudCall::JobInfo => self.job(errand).await,
+            CloudCall::DelayedTask => self.invoke_later(errand),
+            CloudCall::CloudKey => {
+                lock(&self.shared.temporary_keys).make(&errand, &mut lock(&self.shared.chance))
+            }
             _ => Err(CloudFailure::new(40066, "invalid url (this emulator has no such call)")),
         }
     }
@@ -105,13 +171,42 @@ impl Cloud {
         let env = self.existing(text(&body, "env")?)?.to_owned();
         let cloud = self.clone();
         let work = move || {
-            let mut environments = lock(&cloud.shared.environments);
-            let mut chance = lock(&cloud.shared.chance);
-            let environment = environments.entry(env).or_default();
-            environment.carry_out(errand.call, &body, errand.now.unix_millis(), &mut chance)
+            cloud.with_environment(&env, errand.now, |environment, around| {
+                environment.carry_out(errand.call, &body, around)
+            })
         };
         // Much data takes long, and other connections must not wait for it.
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(CloudFailure::system_error()))
+    }
+
+    /// Lets `work` at an environment. It may take long, and holds others up.
+    fn with_environment<T>(
+        &self,
+        env: &str,
+        now: Moment,
+        work: impl FnOnce(&mut Environment, &mut Around<'_>) -> T,
+    ) -> T {
+        let mut stored = lock(&self.shared.stored);
+        let mut chance = lock(&self.shared.chance);
+        let Stored { environments, journal, .. } = &mut *stored;
+        let mut around =
+            Around { env, now: now.unix_millis(), chance: &mut chance, journal: journal.as_mut() };
+        work(environments.entry(env.to_owned()).or_default(), &mut around)
+    }
+
+    /// The files of all environments.
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.shared.storage
+    }
+
+    async fn files(&self, errand: Errand) -> Done {
+        let body = fields(&errand.body)?;
+        let env = self.existing(text(&body, "env")?)?;
+        match errand.call {
+            CloudCall::Upload => self.storage().upload(env, &body, &errand),
+            CloudCall::DownloadLinks => self.storage().download_links(env, &body, &errand).await,
+            _ => self.storage().delete_files(env, &body).await,
+        }
     }
 
     /// The name of an environment that exists.
@@ -129,6 +224,12 @@ fn fields(body: &[u8]) -> Result<Json, CloudFailure> {
     lenient::parse(body).filter(Json::is_object).ok_or_else(CloudFailure::data_format)
 }
 
+impl Stored {
+    fn has_collection(&self, env: &str, name: &str) -> bool {
+        self.environments.get(env).is_some_and(|environment| environment.collection(name).is_some())
+    }
+}
+
 /// `[a-z0-9_-]{1,40}`
 fn is_env(env: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
@@ -142,6 +243,8 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod speed;
 #[cfg(test)]
 mod stopwatch;
 #[cfg(test)]

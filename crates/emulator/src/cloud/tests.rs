@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::environment::Environment;
+use super::environment::{Around, Environment};
 use super::{Cloud, CloudCall, CloudFailure, CloudSettings, Errand};
 use crate::Moment;
 use crate::chance::Chance;
@@ -21,7 +21,9 @@ impl Kit {
     }
 
     fn call(&mut self, call: CloudCall, body: Json) -> Result<Json, CloudFailure> {
-        self.environment.carry_out(call, &body, 1_600_000_000_000, &mut self.chance)
+        let mut around =
+            Around { env: "test", now: 1_600_000_000_000, chance: &mut self.chance, journal: None };
+        self.environment.carry_out(call, &body, &mut around)
     }
 
     fn database(&mut self, call: CloudCall, query: &str) -> Json {
@@ -153,4 +155,101 @@ async fn what_is_wrong_with_a_call_is_said_before_it_is_carried_out() {
     assert_eq!(errcode(CloudCall::Query, "[]").await, 47001);
     assert_eq!(errcode(CloudCall::Query, r#"{"env":"No Such","query":"x"}"#).await, -501_007);
     assert_eq!(errcode(CloudCall::Other, "").await, 40066);
+}
+
+fn index(name: &str, unique: bool, keys: &[&str]) -> Json {
+    let keys: Vec<Json> = keys.iter().map(|key| json!({"name": key, "direction": "1"})).collect();
+    json!({"env": "test", "collection_name": "geo", "create_indexes": [{"name": name, "unique": unique, "keys": keys}]})
+}
+
+#[test]
+fn an_index_changes_nothing_about_what_is_found() {
+    let queries = [
+        "{n:2}",
+        "{n:_.eq(2.0)}",
+        "{tags:'b'}",
+        "{n:_.in([1,3])}",
+        "{tags:['a','b']}",
+        "{n:_.neq(1)}",
+        "{x:null}",
+        "_.and([{n:2},{tags:'a'}])",
+        "_.or([{n:2},{n:3}])",
+        "{_id:'2'}",
+        "{_id:_.in(['1','9'])}",
+    ];
+    let answers = |kit: &mut Kit| {
+        let text = |query: &str| format!("db.collection('geo').where({query}).get()");
+        queries.map(|query| kit.database(CloudCall::Query, &text(query))["data"].clone())
+    };
+    let mut kit = filled();
+    let without = answers(&mut kit);
+    for (name, path) in [("a", "n"), ("b", "tags"), ("c", "x")] {
+        kit.call(CloudCall::UpdateIndex, index(name, false, &[path])).unwrap();
+    }
+    kit.database(CloudCall::Update, "db.collection('geo').where({n:1}).update({data:{n:7}})");
+    kit.database(CloudCall::Update, "db.collection('geo').where({n:7}).update({data:{n:1}})");
+    assert_eq!(answers(&mut kit), without);
+}
+
+#[test]
+fn a_unique_index_lets_nothing_stand_twice() {
+    let mut kit = filled();
+    kit.call(CloudCall::UpdateIndex, index("once", true, &["n"])).unwrap();
+    let mut code = |call, text: &str| kit.code(call, &format!("db.collection('geo').{text}"));
+    assert_eq!(code(CloudCall::Add, "add({data:{n:2.0}})"), -502_001);
+    assert_eq!(code(CloudCall::Add, "add({data:[{n:8},{n:8}]})"), -502_001);
+    assert_eq!(code(CloudCall::Update, "where({n:1}).update({data:{n:3}})"), -502_001);
+    assert_eq!(code(CloudCall::Update, "where({}).update({data:{n:4}})"), -502_001);
+    assert_eq!(code(CloudCall::Add, "add({data:[{},{m:1}]})"), -502_001);
+    let counted = kit.database(CloudCall::Count, "db.collection('geo').where({}).count()");
+    assert_eq!(counted["count"], 3, "what was refused changed nothing");
+    kit.database(CloudCall::Update, "db.collection('geo').where({}).update({data:{n:_.inc(1)}})");
+    kit.database(CloudCall::Add, "db.collection('geo').add({data:{n:1}})");
+}
+
+#[test]
+fn indexes_come_and_go() {
+    let mut kit = filled();
+    let listed = |kit: &mut Kit| {
+        kit.call(CloudCall::CollectionGet, json!({"env": "test"})).unwrap()["collections"][0]["index_count"]
+            .clone()
+    };
+    kit.call(CloudCall::UpdateIndex, index("both", true, &["n", "tags"])).unwrap();
+    assert_eq!(listed(&mut kit), 2);
+    let drop = json!({"env": "test", "collection_name": "geo", "drop_indexes": [{"name": "both"}, {"name": "none"}]});
+    kit.call(CloudCall::UpdateIndex, drop).unwrap();
+    assert_eq!(listed(&mut kit), 1);
+    kit.database(CloudCall::Add, "db.collection('geo').add({data:{n:1}})");
+    assert_eq!(kit.call(CloudCall::UpdateIndex, index("n", true, &["n"])).unwrap_err().code, -502_001);
+    assert_eq!(kit.call(CloudCall::UpdateIndex, index("none", false, &[])).unwrap_err().code, -501_007);
+}
+
+#[tokio::test]
+async fn a_folder_keeps_what_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = CloudSettings { folder: Some(folder.path().to_owned()), ..CloudSettings::default() };
+    let cloud = Cloud::start(&settings, 1).unwrap();
+    let shared = Cloud::start(&settings, 1).unwrap_err().to_string();
+    assert!(shared.contains("another emulator"), "{shared}");
+    let call = async |cloud: &Cloud, call, body: Json| {
+        let now = Moment::from_unix_seconds(1_600_000_000);
+        let (app_id, query, body) = ("wx1".to_owned(), String::new(), body.to_string().into());
+        cloud.reply(Errand { call, app_id, now, query, body, host: None }).await.json().unwrap()
+    };
+    let collection = json!({"env": "e", "collection_name": "geo"});
+    call(&cloud, CloudCall::CollectionAdd, collection).await;
+    let unique = json!({"env": "e", "collection_name": "geo", "create_indexes": [
+        {"name": "once", "unique": true, "keys": [{"name": "n", "direction": "1"}]}]});
+    call(&cloud, CloudCall::UpdateIndex, unique).await;
+    let data = "[{_id:'a',n:1,at:new Date(5),deep:{x:[1.5,null]}},{_id:'b',n:2},{_id:'c',n:3}]";
+    let statement = |text: &str| json!({"env": "e", "query": format!("db.collection('geo').{text}")});
+    call(&cloud, CloudCall::Add, statement(&format!("add({{data:{data}}})"))).await;
+    call(&cloud, CloudCall::Update, statement("doc('b').update({data:{n:20}})")).await;
+    call(&cloud, CloudCall::Delete, statement("doc('c').remove()")).await;
+    let before = call(&cloud, CloudCall::Query, statement("where({}).get()")).await;
+    drop(cloud);
+    let again = Cloud::start(&settings, 2).unwrap();
+    assert_eq!(call(&again, CloudCall::Query, statement("where({}).get()")).await, before);
+    let twice = call(&again, CloudCall::Add, statement("add({data:{n:20}})")).await;
+    assert_eq!(twice["errcode"], -502_001, "the index is there again");
 }

@@ -16,3 +16,4 @@ mod settings;
 mod sockets;
 mod stable;
 mod statistics;
+mod storage;

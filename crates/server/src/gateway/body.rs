@@ -19,6 +19,20 @@ pub enum CallBody {
     Whole(Full<Bytes>),
     /// The client's, as it comes, with a copy for a second sending.
     Passing(Incoming, Arc<Copy>),
+    /// The client's, with something around it.
+    Framed(Box<Framed>),
+}
+
+/// A body as it comes, between what stands before and after it.
+pub struct Framed {
+    /// Before.
+    pub before: Bytes,
+    /// The client's.
+    pub body: Incoming,
+    /// After.
+    pub after: Bytes,
+    /// Notes what passes.
+    pub copy: Arc<Copy>,
 }
 
 /// What goes wrong with a body on its way.
@@ -137,30 +151,11 @@ impl Body for CallBody {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let (body, copy) = match self.get_mut() {
-            CallBody::Whole(full) => {
-                return Pin::new(full).poll_frame(context).map_err(|never| match never {});
-            }
-            CallBody::Passing(body, copy) => (body, copy),
-        };
-        let frame = ready!(Pin::new(&mut *body).poll_frame(context));
-        match &frame {
-            None => copy.end(Fate::Complete),
-            Some(Err(_)) => copy.end(Fate::Unusable),
-            Some(Ok(frame)) => match frame.data_ref() {
-                Some(chunk) => {
-                    copy.pass(chunk);
-                    if copy.is_too_large() {
-                        return Poll::Ready(Some(Err("the body is larger than is allowed".into())));
-                    }
-                    if body.is_end_stream() {
-                        copy.end(Fate::Complete);
-                    }
-                }
-                None => copy.end(Fate::Unusable),
-            },
+        match self.get_mut() {
+            CallBody::Whole(full) => Pin::new(full).poll_frame(context).map_err(|never| match never {}),
+            CallBody::Passing(body, copy) => poll_passing(body, copy, context),
+            CallBody::Framed(framed) => framed.poll(context),
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -173,6 +168,8 @@ impl Body for CallBody {
                 }
                 ended
             }
+            // What comes after the body is never empty.
+            CallBody::Framed(framed) => framed.after.is_empty(),
         }
     }
 
@@ -180,6 +177,53 @@ impl Body for CallBody {
         match self {
             CallBody::Whole(full) => full.size_hint(),
             CallBody::Passing(body, _) => body.size_hint(),
+            CallBody::Framed(framed) => {
+                let around = (framed.before.len() + framed.after.len()) as u64;
+                let mut hint = SizeHint::new();
+                if let Some(len) = framed.body.size_hint().exact() {
+                    hint.set_exact(len.saturating_add(around));
+                }
+                hint
+            }
         }
     }
+}
+
+impl Framed {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if !self.before.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.before)))));
+        }
+        let rest = ready!(poll_passing(&mut self.body, &self.copy, context));
+        match rest {
+            None if self.after.is_empty() => Poll::Ready(None),
+            None => Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.after))))),
+            some => Poll::Ready(some),
+        }
+    }
+}
+
+fn poll_passing(
+    body: &mut Incoming,
+    copy: &Copy,
+    context: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    let frame = ready!(Pin::new(&mut *body).poll_frame(context));
+    match &frame {
+        None => copy.end(Fate::Complete),
+        Some(Err(_)) => copy.end(Fate::Unusable),
+        Some(Ok(frame)) => match frame.data_ref() {
+            Some(chunk) => {
+                copy.pass(chunk);
+                if copy.is_too_large() {
+                    return Poll::Ready(Some(Err("the body is larger than is allowed".into())));
+                }
+                if body.is_end_stream() {
+                    copy.end(Fate::Complete);
+                }
+            }
+            None => copy.end(Fate::Unusable),
+        },
+    }
+    Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
 }

@@ -154,6 +154,12 @@ impl Connector {
         self.proxy.as_ref()?.authorization.as_deref()
     }
 
+    /// Whether a host that a platform named, and no operator wrote, may be asked for its addresses.
+    #[must_use]
+    pub fn trusts(&self, host: &str) -> bool {
+        self.reach.trusts(host)
+    }
+
     /// Opens a connection.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod inspect;
 mod origin;
 mod prepared;
 mod send;
+mod storage;
 mod target;
 
 use std::collections::HashMap;
@@ -19,10 +20,12 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+pub use body::{CallBody, Copy, Framed};
 pub use call::{Said, allowed, ask, call, check_length, rule_of, without_secrets};
 pub use headers::{REQUEST_ID, sign};
 pub use origin::Relay;
 pub use prepared::{CallerBody, Persistent, Prepared};
+pub use storage::{Parcel, to_storage};
 pub use target::{BadTarget, Target};
 
 use crate::config::{CallRules, Config, ConfigError};
@@ -81,6 +84,15 @@ fn place(
     origins: &mut HashMap<Authority, Arc<Origin>>,
 ) -> Option<Place> {
     let url = reqwest::Url::parse(url).ok()?;
+    let (authority, header) = authority(&url)?;
+    let origin = origins
+        .entry(authority.clone())
+        .or_insert_with(|| Arc::new(Origin::new(authority, header, Arc::clone(connector))));
+    Some(Place { origin: Arc::clone(origin), prefix: url.path().trim_end_matches('/').to_owned() })
+}
+
+/// Whom a URL is about, and the `Host` header of requests to it.
+fn authority(url: &reqwest::Url) -> Option<(Authority, HeaderValue)> {
     let host = url.host_str()?;
     let authority = Authority {
         host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
@@ -88,9 +100,5 @@ fn place(
         tls: url.scheme() == "https",
     };
     let header = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    let header = HeaderValue::try_from(header).ok()?;
-    let origin = origins
-        .entry(authority.clone())
-        .or_insert_with(|| Arc::new(Origin::new(authority, header, Arc::clone(connector))));
-    Some(Place { origin: Arc::clone(origin), prefix: url.path().trim_end_matches('/').to_owned() })
+    Some((authority, HeaderValue::try_from(header).ok()?))
 }

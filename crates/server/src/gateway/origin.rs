@@ -74,6 +74,12 @@ impl Origin {
         Origin { authority, host, connector, idle: Mutex::default() }
     }
 
+    /// Another place, by the same way out.
+    #[must_use]
+    pub fn elsewhere(&self, authority: Authority, host: HeaderValue) -> Arc<Origin> {
+        Arc::new(Origin::new(authority, host, Arc::clone(&self.connector)))
+    }
+
     /// The way out that its connections take.
     #[must_use]
     pub fn connector(&self) -> &Connector {

@@ -1,7 +1,7 @@
 //! Cloud development in one call: `POST /v1/cloud/{credential}/{env}/…`, for services in any language.
 //!
 //! A statement comes as JSON and goes through the safe builder, or as text of somebody who has text. The call itself
-//! is one of the gateway's: token, replay and rights are those of `/v1/call`. Deliberately absent so far: files.
+//! is one of the gateway's: token, replay and rights are those of `/v1/call`. Files are in `files`.
 
 use std::sync::Arc;
 
@@ -89,7 +89,7 @@ pub async fn function(
     Ok(answer_json(StatusCode::OK, &returned))
 }
 
-fn admit<'f>(api: &'f Api, caller: &Caller, credential: &str) -> Result<&'f Arc<Entry>, Refusal> {
+pub(super) fn admit<'f>(api: &'f Api, caller: &Caller, credential: &str) -> Result<&'f Arc<Entry>, Refusal> {
     let entry = caller.permit(&api.feed, credential, Right::Call)?.entry();
     if entry.platform == PLATFORM {
         return Ok(entry);
@@ -99,7 +99,7 @@ fn admit<'f>(api: &'f Api, caller: &Caller, credential: &str) -> Result<&'f Arc<
     Err(ErrorCode::NotCallable.problem(detail).into())
 }
 
-fn malformed(detail: impl Into<String>) -> Refusal {
+pub(super) fn malformed(detail: impl Into<String>) -> Refusal {
     ErrorCode::Malformed.problem(detail).into()
 }
 
@@ -151,7 +151,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 }
 
 /// What the platform said, if it is no refusal.
-fn read<T: DeserializeOwned>(said: &Said) -> Result<T, AnswerError> {
+pub(super) fn read<T: DeserializeOwned>(said: &Said) -> Result<T, AnswerError> {
     let read = wire::read(&said.body)?;
     if said.status.is_success() {
         return Ok(read);
@@ -160,7 +160,7 @@ fn read<T: DeserializeOwned>(said: &Said) -> Result<T, AnswerError> {
 }
 
 /// A refusal, or an answer that nobody can read.
-fn failed(api: &Api, entry: &Entry, status: StatusCode, error: AnswerError) -> Refusal {
+pub(super) fn failed(api: &Api, entry: &Entry, status: StatusCode, error: AnswerError) -> Refusal {
     let error = match error {
         AnswerError::Refused(error) => error,
         AnswerError::Unreadable(error) => {

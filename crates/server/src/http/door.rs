@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 
 use super::answer::{Body, Refusal};
 use super::routes::{self, CallerOrNot};
-use super::{Api, token};
+use super::{Api, files, token};
 use crate::clients::Caller;
 use crate::config::Right;
 use crate::{facade, gateway};
@@ -125,6 +125,9 @@ impl hyper::service::Service<Request<Incoming>> for Door {
             Entrance::Public | Entrance::Admin if request.uri().path().starts_with(CALL_START) => {
                 return self.call_platform(request);
             }
+            Entrance::Public | Entrance::Admin if files::is_file(request.uri().path()) => {
+                return self.pass_file(request);
+            }
             _ => {}
         }
         let at_once = inner.hot_name(&request).map(|name| inner.read_at_once(name, &request));
@@ -166,6 +169,21 @@ impl Door {
         let (inner, activity) = (Arc::clone(&self.inner), Arc::clone(&self.activity));
         Answering::Coming(Box::pin(async move {
             let response = inner.call_platform(request, &activity).await;
+            Activity::add(&activity.ended);
+            inner.counted(response)
+        }))
+    }
+}
+
+impl Door {
+    fn pass_file(&self, request: Request<Incoming>) -> Answering {
+        let (inner, activity) = (Arc::clone(&self.inner), Arc::clone(&self.activity));
+        Answering::Coming(Box::pin(async move {
+            let answer = match inner.caller(&request) {
+                Ok(caller) => files::answer(&inner.api, &caller, request, &activity).await,
+                Err(refusal) => Err(refusal),
+            };
+            let response = answer.unwrap_or_else(Refusal::into_response);
             Activity::add(&activity.ended);
             inner.counted(response)
         }))

@@ -5,6 +5,7 @@ mod aside;
 mod cloud;
 mod credentials;
 mod door;
+mod files;
 mod health;
 mod listen;
 mod oauth;
@@ -32,6 +33,7 @@ use crate::telemetry::Telemetry;
 
 pub use answer::{Body, Refusal, json};
 pub use door::Activity;
+pub use files::FileRoots;
 pub use listen::{BODY_TIMEOUT, Entrance, Listener, serve};
 pub use report::{look, report_refused};
 pub use request_id::RequestIds;
@@ -58,6 +60,8 @@ pub struct Api {
     pub telemetry: Arc<Telemetry>,
     /// Names for requests.
     pub request_ids: RequestIds,
+    /// How ids of files in the cloud begin.
+    pub file_roots: FileRoots,
     /// Set when the server is shutting down.
     pub draining: AtomicBool,
 }

@@ -79,6 +79,7 @@ fn paths() -> Value {
         "/v1/cloud/{name}/{env}/database/{operation}": cloud("operation", "A statement of the cloud database: `query`, \
             `add`, `update`, `set`, `delete`, `count` or `aggregate`; as JSON, or as text/plain"),
         "/v1/cloud/{name}/{env}/functions/{function}": cloud("function", "Calls a cloud function with an event"),
+        "/v1/cloud/{name}/{env}/files/{path}": files(),
         "/oauth2/token": { "post": {
             "summary": "OAuth 2.0 token endpoint: client_id is a credential's name, client_secret a client key",
             "security": [],
@@ -119,6 +120,43 @@ fn cloud(last: &str, summary: &str) -> Value {
                     "description": "A problem; see `code` and `next_step`",
                     "content": { "application/problem+json": { "schema": reference("Problem") } },
                 } },
+        },
+    })
+}
+
+/// A file of cloud development. Its path may have slashes.
+fn files() -> Value {
+    let problem = json!({
+        "description": "A problem; see `code` and `next_step`",
+        "content": { "application/problem+json": { "schema": reference("Problem") } },
+    });
+    let bytes = json!({ "application/octet-stream": { "schema": { "type": "string", "format": "binary" } } });
+    let stored = json!({ "application/json": { "schema": {
+        "type": "object",
+        "properties": { "file_id": { "type": "string" }, "size": { "type": "integer" } },
+    } } });
+    json!({
+        "parameters": [parameter("name"), parameter("env"), parameter("path")],
+        "put": {
+            "summary": "Uploads a file; `Content-Length` is needed",
+            "requestBody": { "content": bytes },
+            "responses": { "200": { "description": "It is there", "content": stored }, "default": problem },
+        },
+        "get": {
+            "summary": "Where a file can be downloaded, or the file",
+            "parameters": [
+                query("stream", "boolean", "Answer with the file itself instead of a redirect"),
+                query("max_age", "integer", "How long the address is to be good, in seconds; 7200 by default"),
+            ],
+            "responses": {
+                "200": { "description": "The file", "content": bytes },
+                "302": { "description": "Its address is in Location" },
+                "default": problem,
+            },
+        },
+        "delete": {
+            "summary": "Removes a file",
+            "responses": { "204": { "description": "It is gone" }, "default": problem },
         },
     })
 }

@@ -2,7 +2,7 @@
 //! orders, aggregations.
 //!
 //! Everything here is a pure function over values. There is no storage, no clock and no chance in it: the moment of
-//! an update and the seed of a sample are arguments. Deliberately absent: indexes and their uniqueness, text search,
+//! an update and the seed of a sample are arguments. Deliberately absent: text search,
 //! collations, `$where`, and whatever came after MongoDB 3.6.
 
 mod budget;
@@ -26,6 +26,7 @@ mod update;
 pub(crate) use error::DatabaseError;
 pub(crate) use expr::Variables;
 pub(crate) use filter::Filter;
+pub(crate) use path::reach;
 pub(crate) use project::Projection;
 pub(crate) use sort::SortOrder;
 pub(crate) use stages::{Surroundings, run};

@@ -30,15 +30,15 @@ pub(super) fn check_length(path: &str) -> Outcome<()> {
 
 /// A place that a query's path leads to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reached<'a> {
+pub(crate) struct Reached<'a> {
     /// What is there, if anything.
-    pub(super) value: Option<&'a Value>,
+    pub(crate) value: Option<&'a Value>,
     /// The index in the outermost array that the path went through without naming an index.
     pub(super) index: Option<usize>,
 }
 
 /// The places that a query's path leads to. An array at the end is one place; its elements are not.
-pub(super) fn reach<'a>(document: &'a Document, path: &str) -> Vec<Reached<'a>> {
+pub(crate) fn reach<'a>(document: &'a Document, path: &str) -> Vec<Reached<'a>> {
     let parts: Vec<&str> = path.split('.').collect();
     let mut walk = Walk { found: Vec::new(), seen: HashSet::new() };
     walk.descend(document, &parts, None);

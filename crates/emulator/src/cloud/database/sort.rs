@@ -1,6 +1,7 @@
 //! MongoDB's order of documents: by several keys, arrays by their smallest element going up and by their largest
 //! going down. Documents with the same keys keep their order.
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
 
 use super::budget::Budget;
@@ -44,9 +45,9 @@ impl SortOrder {
     }
 
     /// Sorts documents.
-    pub(crate) fn sort(&self, documents: &mut Vec<Document>) {
-        let mut keyed: Vec<(Vec<Key>, Document)> =
-            documents.drain(..).map(|document| (self.keys(&document), document)).collect();
+    pub(crate) fn sort<D: Borrow<Document>>(&self, documents: &mut Vec<D>) {
+        let mut keyed: Vec<(Vec<Key>, D)> =
+            documents.drain(..).map(|document| (self.keys(document.borrow()), document)).collect();
         keyed.sort_by(|(a, _), (b, _)| self.compare(a, b));
         documents.extend(keyed.into_iter().map(|(_, document)| document));
     }

@@ -10,11 +10,11 @@ mod mutation;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use super::CloudCall;
-use super::environment::Environment;
+use super::environment::{Around, Environment};
 use super::stopwatch::running;
+use super::{CloudCall, Done};
 use crate::chance::Chance;
 
 /// How long a test of every day takes.
@@ -42,9 +42,13 @@ fn environment() -> Environment {
         (CloudCall::CollectionAdd, json!({ "collection_name": "c" })),
         (CloudCall::Add, json!({ "query": DOCUMENTS })),
     ] {
-        environment.carry_out(call, &body, 0, &mut chance).unwrap();
+        carry_out(&mut environment, call, &body, &mut chance).unwrap();
     }
     environment
+}
+
+fn carry_out(environment: &mut Environment, call: CloudCall, body: &Json, chance: &mut Chance) -> Done {
+    environment.carry_out(call, body, &mut Around { env: "test", now: 0, chance, journal: None })
 }
 
 /// The call that a text seems to be for.
@@ -71,7 +75,8 @@ fn carry_out_all(first: u64) -> Receiver<bool> {
         for seed in first.. {
             let text = mutation::text(seed);
             let body = json!({ "query": text });
-            let result = filled.clone().carry_out(call_of(&text), &body, 0, &mut Chance::seeded(seed));
+            let mut chance = Chance::seeded(seed);
+            let result = carry_out(&mut filled.clone(), call_of(&text), &body, &mut chance);
             if done.send(result.is_ok()).is_err() {
                 return;
             }

@@ -11,6 +11,8 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Borrow;
+
 use super::budget::Budget;
 use super::error::{Outcome, refuse};
 use super::expr::Variables;
@@ -129,13 +131,13 @@ impl Filter {
     }
 
     /// If the query asks what is near, orders documents from the nearest to the farthest.
-    pub(crate) fn order_by_distance(&self, documents: &mut [Document]) {
+    pub(crate) fn order_by_distance<D: Borrow<Document>>(&self, documents: &mut [D]) {
         let Some((path, near)) = self.near() else {
             return;
         };
         // Distances are not negative, so that their bits have the same order.
         documents.sort_by_cached_key(|document| {
-            let places = path::reach(document, path);
+            let places = path::reach(document.borrow(), path);
             let distances = places.iter().filter_map(|place| near.distance(place.value?));
             distances.fold(f64::INFINITY, f64::min).to_bits()
         });

@@ -20,7 +20,7 @@ use crate::chance::Chance;
 /// How long a test of every day takes.
 const SHORT: Duration = Duration::from_secs(5);
 /// How long one text may take; a build that is not optimised is slower.
-const LONGEST: Duration = Duration::from_secs(if cfg!(debug_assertions) { 15 } else { 2 });
+const LONGEST: Duration = Duration::from_secs(if cfg!(debug_assertions) { 30 } else { 2 });
 /// The most memory that the process may ever have taken, in KiB.
 const MOST_MEMORY: u64 = 1024 * 1024;
 /// What a thread of the server has.

@@ -8,6 +8,9 @@ use super::calendar::{Day, Zone, iso_week, read, week};
 use super::call::{Answer, Call, NULL, present};
 use crate::cloud::value::{Document, Value};
 
+/// How many steps it takes to look into a calendar.
+pub(super) const CALENDAR: u64 = 10;
+
 pub(super) fn operate(call: &Call<'_>) -> Option<Answer> {
     let part: fn(&Zoned) -> i64 = match call.name {
         "$year" => |at| at.year().into(),
@@ -23,12 +26,12 @@ pub(super) fn operate(call: &Call<'_>) -> Option<Answer> {
         "$week" => week,
         "$isoWeek" => |at| iso_week(at).1,
         "$isoWeekYear" => |at| iso_week(at).0,
-        "$dateToString" => return Some(to_string(call)),
-        "$dateFromString" => return Some(from_string(call)),
-        "$dateFromParts" => return Some(from_parts(call)),
+        "$dateToString" => return Some(call.budget().work(CALENDAR).and_then(|()| to_string(call))),
+        "$dateFromString" => return Some(call.budget().work(CALENDAR).and_then(|()| from_string(call))),
+        "$dateFromParts" => return Some(call.budget().work(CALENDAR).and_then(|()| from_parts(call))),
         _ => return None,
     };
-    Some(part_of(call, part))
+    Some(call.budget().work(CALENDAR).and_then(|()| part_of(call, part)))
 }
 
 /// A date, or the moment at which an object id was made.

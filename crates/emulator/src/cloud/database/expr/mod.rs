@@ -87,8 +87,10 @@ fn list(items: &[Value], scope: &Scope<'_>) -> Answer {
 
 fn literal(object: &Document, scope: &Scope<'_>) -> Answer {
     let mut built = Document::new();
+    scope.budget.work(8)?;
     for (name, expression) in object.iter() {
         if let Some(value) = evaluate(expression, scope)? {
+            scope.budget.work(8)?;
             scope.budget.bytes(FIELD + name.len() as u64)?;
             built.set(name, value);
         }

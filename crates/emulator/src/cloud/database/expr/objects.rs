@@ -20,6 +20,7 @@ pub(super) fn operate(call: &Call<'_>) -> Option<Answer> {
 fn merge(call: &Call<'_>) -> Answer {
     let mut merged = Document::new();
     for value in call.all()? {
+        call.budget().each(value.as_ref().and_then(Value::as_object).map_or(0, |fields| 4 * fields.len()))?;
         merge_into(&mut merged, value)?;
     }
     Ok(Some(merged.into()))
@@ -45,7 +46,7 @@ fn to_array(call: &Call<'_>) -> Answer {
     match present(value) {
         None => NULL,
         Some(Value::Object(document)) => {
-            call.budget().each(document.len())?;
+            call.budget().each(16 * document.len())?;
             call.budget().bytes(PAIR * document.len() as u64)?;
             let pairs = document.into_iter().map(|(name, value)| {
                 let mut pair = Document::new();
@@ -66,7 +67,7 @@ fn from_array(call: &Call<'_>) -> Answer {
     match present(value) {
         None => NULL,
         Some(Value::Array(items)) => {
-            call.budget().each(items.len())?;
+            call.budget().each(4 * items.len())?;
             call.budget().bytes(PAIR * items.len() as u64)?;
             let pairs = items.into_iter().map(pair).collect::<Outcome<Vec<_>>>()?;
             Ok(Some(Value::Object(pairs.into_iter().collect())))

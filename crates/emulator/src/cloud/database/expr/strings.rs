@@ -4,6 +4,7 @@ use super::super::error::{Outcome, refuse};
 use super::super::kind;
 use super::calendar::Zone;
 use super::call::{Answer, Call, NULL, present, whole};
+use super::dates::CALENDAR;
 use crate::cloud::ejson;
 use crate::cloud::value::Value;
 
@@ -25,11 +26,14 @@ pub(super) fn operate(call: &Call<'_>) -> Option<Answer> {
 }
 
 /// A value as text, for the operators that take numbers and dates too.
-fn coerced(value: Option<Value>) -> Outcome<String> {
+fn coerced(call: &Call<'_>, value: Option<Value>) -> Outcome<String> {
     match present(value) {
         None => Ok(String::new()),
         Some(Value::String(text)) => Ok(text),
-        Some(Value::Date(at)) => Zone::default().text(at, None),
+        Some(Value::Date(at)) => {
+            call.budget().work(2 * CALENDAR)?;
+            Zone::default().text(at, None)
+        }
         Some(number) if number.as_f64().is_some() => Ok(ejson::plain(&number).to_string()),
         Some(other) => refuse(format!("can't convert from BSON type {} to String", kind::name(&other))),
     }
@@ -141,19 +145,19 @@ fn length(call: &Call<'_>, measure: fn(&str) -> usize) -> Answer {
 
 fn compare(call: &Call<'_>) -> Answer {
     let [a, b] = call.exactly()?;
-    let (a, b) = (coerced(a)?.to_ascii_uppercase(), coerced(b)?.to_ascii_uppercase());
+    let (a, b) = (coerced(call, a)?.to_ascii_uppercase(), coerced(call, b)?.to_ascii_uppercase());
     Ok(Some(Value::Int(a.cmp(&b) as i32)))
 }
 
 fn cased(call: &Call<'_>, change: fn(&str) -> String) -> Answer {
     let [value] = call.exactly()?;
-    Ok(Some(change(&coerced(value)?).into()))
+    Ok(Some(change(&coerced(call, value)?).into()))
 }
 
 /// A negative start gives nothing, a negative length the rest. Both must fall between characters.
 fn part_of_bytes(call: &Call<'_>) -> Answer {
     let [value, start, length] = call.exactly()?;
-    let text = coerced(value)?;
+    let text = coerced(call, value)?;
     let (start, length) = (number(call, start.as_ref())?, number(call, length.as_ref())?);
     let Ok(start) = usize::try_from(start) else {
         return Ok(Some("".into()));
@@ -175,7 +179,7 @@ fn part_of_bytes(call: &Call<'_>) -> Answer {
 
 fn part_of_characters(call: &Call<'_>) -> Answer {
     let [value, start, length] = call.exactly()?;
-    let text = coerced(value)?;
+    let text = coerced(call, value)?;
     let size = |what: &str, value: Option<&Value>| {
         let number = number(call, value)?;
         usize::try_from(number)

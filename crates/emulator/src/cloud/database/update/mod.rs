@@ -79,7 +79,6 @@ impl Update {
     pub(crate) fn apply(&self, document: &mut Document, occasion: Occasion) -> Outcome<bool> {
         let budget = &self.budget;
         budget.next_document();
-        budget.measured(Measure::of_document(document))?;
         let mut steps: Vec<Step<'_>> = Vec::new();
         for (path, change) in &self.changes {
             let places = path::locate(document, path, occasion.matched_index, budget)?;
@@ -91,9 +90,7 @@ impl Update {
             budget.work(place.len() as u64)?;
             change.make(&mut changed, place, occasion, budget)?;
         }
-        let measure = Measure::of_document(&changed);
-        budget.measured(measure)?;
-        if let Some(refusal) = measure.refusal() {
+        if let Some(refusal) = Measure::of_document(&changed).refusal() {
             return refuse(refusal);
         }
         let id = document.get("_id");

@@ -62,7 +62,7 @@ pub(crate) async fn serve(
     }
     drop(listener);
     connections.shutdown().await;
-    cloud.functions().stop().await;
+    cloud.stop().await;
 }
 
 async fn serve_connection(stream: TcpStream, peer: IpAddr, control: Control, cloud: Cloud) {
@@ -88,7 +88,8 @@ async fn answer(
 ) -> Answered {
     let (head, mut incoming) = request.into_parts();
     // Files are not collected: the storage takes them as they come.
-    let is_file = Storage::is_asked(head.uri.path());
+    let path = one_slash(head.uri.path());
+    let is_file = Storage::is_asked(&path);
     let whole = async {
         if is_file {
             return Ok(Bytes::new());
@@ -105,7 +106,7 @@ async fn answer(
     };
     let request = Request {
         method: head.method,
-        path: head.uri.path().to_owned(),
+        path,
         query: head.uri.query().unwrap_or_default().to_owned(),
         headers: head.headers,
         body,
@@ -139,6 +140,11 @@ async fn answer(
             Err(io::Error::from(io::ErrorKind::ConnectionReset))
         }
     }
+}
+
+/// A path that begins with one slash. What follows is the machine's to collapse, or is the name of a file.
+fn one_slash(path: &str) -> String {
+    format!("/{}", path.trim_start_matches('/'))
 }
 
 fn response(reply: Reply) -> http::Response<BoxBody<Bytes, io::Error>> {

@@ -5,8 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::database::{DatabaseError, Filter, Occasion, Projection, SortOrder, Update, Variables};
+use super::database::{
+    DatabaseError, Filter, Occasion, Projection, SortOrder, Update, Variables, is_operators,
+};
 use super::index::{Index, IndexPlan, Key, MOST_INDEXES};
+use super::measure::Measure;
 use super::request::{Find, Reach};
 use super::value::{Document, Value};
 
@@ -18,6 +21,8 @@ pub(crate) struct Collection {
     by_id: HashMap<Key, u64>,
     indexes: Vec<Index>,
     next: u64,
+    /// Which collection of its environment it is.
+    number: u64,
     version: u64,
 }
 
@@ -185,9 +190,14 @@ impl Collection {
         Ok(gone)
     }
 
-    /// A number that grows with every change.
-    pub(crate) fn version(&self) -> u64 {
-        self.version
+    /// The same, as another one than those with other numbers.
+    pub(crate) fn numbered(self, number: u64) -> Collection {
+        Collection { number, ..self }
+    }
+
+    /// Which collection of its environment it is, and a number that grows with every change.
+    pub(crate) fn version(&self) -> (u64, u64) {
+        (self.number, self.version)
     }
 
     /// Makes the changes.
@@ -238,6 +248,7 @@ impl Collection {
 
     /// Uses these indexes from now on.
     pub(crate) fn set_indexes(&mut self, indexes: Vec<Index>) {
+        self.version += 1;
         self.indexes = indexes;
     }
 
@@ -251,6 +262,7 @@ impl Collection {
             self.indexes.iter().filter(|index| index.plan().unique).map(Index::empty).collect();
         for change in changes {
             let Change::Put(place, document) = change else { continue };
+            check_document(document)?;
             let id = id_of(document);
             let key = Key::of(&id);
             let stays = self.by_id.get(&key).is_some_and(|owner| !replaced.contains(owner));
@@ -261,6 +273,7 @@ impl Collection {
                 )));
             }
             for index in &self.indexes {
+                index.check(document)?;
                 if let Some(taken) = index.conflict(document, |owner| !replaced.contains(&owner)) {
                     return Err(index.duplicate(&taken));
                 }
@@ -299,7 +312,7 @@ impl Collection {
             return None;
         }
         let conditions = match condition {
-            Value::Object(operators) => operators,
+            Value::Object(operators) if is_operators(condition) => operators,
             value => return self.found_at(path, value),
         };
         let equal = conditions.get("$eq").and_then(|value| self.found_at(path, value));
@@ -316,6 +329,24 @@ impl Collection {
             return Some(self.by_id.get(&Key::of_sought(sought)?).copied().into_iter().collect());
         }
         self.indexes.iter().find_map(|index| index.find(path, sought))
+    }
+}
+
+/// What is stored keeps to MongoDB's limits, whichever way it came.
+fn check_document(document: &Document) -> Outcome<()> {
+    if let Some(refusal) = Measure::of_document(document).refusal() {
+        return Err(DatabaseError::new(refusal));
+    }
+    if let Some((name, _)) = document.iter().find(|(name, _)| name.starts_with('$')) {
+        return Err(DatabaseError::new(format!(
+            "a document has no field {name:?}: names do not begin with $"
+        )));
+    }
+    match document.get("_id") {
+        Some(Value::Array(_) | Value::Regex(..)) => {
+            Err(DatabaseError::new("the value of _id is neither a list nor a regular expression"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One environment: its collections, and what the calls of the database do to them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
@@ -17,7 +18,10 @@ use crate::chance::Chance;
 /// The collections of one environment, by name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
-    collections: BTreeMap<String, Collection>,
+    /// Shared with the transactions that look at them, until somebody changes them.
+    collections: BTreeMap<String, Arc<Collection>>,
+    /// How many were made so far: none is taken for a later one of its name.
+    made: u64,
 }
 
 /// What a call has around it.
@@ -61,6 +65,8 @@ pub(crate) enum Answered {
     Output(Vec<Document>),
 }
 
+/// The longest name of a collection, in bytes.
+const LONGEST_NAME: usize = 120;
 /// How many documents `get` returns unless the text says otherwise.
 const DEFAULT_LIMIT: u64 = 10;
 /// More are not returned whatever the text says.
@@ -71,7 +77,18 @@ const LARGEST_RESULT: usize = 1024 * 1024;
 impl Environment {
     /// Takes in a collection that was kept.
     pub(crate) fn restore(&mut self, name: String, collection: Collection) {
+        self.made += 1;
+        self.collections.insert(name, Arc::new(collection.numbered(self.made)));
+    }
+
+    /// Shares a collection of another environment.
+    pub(crate) fn share(&mut self, name: String, collection: Arc<Collection>) {
         self.collections.insert(name, collection);
+    }
+
+    /// Whether it has no collections.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.collections.is_empty()
     }
 
     /// Carries out a call of the database.
@@ -97,11 +114,14 @@ impl Environment {
 
     /// Makes a collection.
     pub(crate) fn add_collection(&mut self, name: &str, around: &mut Around<'_>) -> Done {
+        if name.len() > LONGEST_NAME || name.contains(['$', '\0']) {
+            return Err(CloudFailure::invalid("this is no name for a collection"));
+        }
         if self.collections.contains_key(name) {
             return Err(CloudFailure::new(-501_000, format!("Db or Table already exist: {name}")));
         }
         around.keep(|journal, env| journal.collection(env, name, &[]))?;
-        self.collections.insert(name.to_owned(), Collection::default());
+        self.restore(name.to_owned(), Collection::default());
         Ok(json!({}))
     }
 
@@ -142,7 +162,7 @@ impl Environment {
         let indexes = collection.reindexed(&changes.drop, changes.create)?;
         let plans: Vec<IndexPlan> = indexes.iter().map(|index| index.plan().clone()).collect();
         around.keep(|journal, env| journal.collection(env, name, &plans))?;
-        collection.set_indexes(indexes);
+        Arc::make_mut(collection).set_indexes(indexes);
         Ok(json!({}))
     }
 
@@ -210,14 +230,15 @@ impl Environment {
     /// Makes changes that were planned, collection by collection.
     pub(crate) fn apply(&mut self, all: impl IntoIterator<Item = (String, Vec<Change>)>) {
         for (name, changes) in all {
-            if let Some(collection) = self.collections.get_mut(&name) {
-                collection.apply(changes);
+            // Without changes nothing needs a copy of its own.
+            if let Some(collection) = self.collections.get_mut(&name).filter(|_| !changes.is_empty()) {
+                Arc::make_mut(collection).apply(changes);
             }
         }
     }
 
     /// A collection.
-    pub(crate) fn collection(&self, name: &str) -> Option<&Collection> {
+    pub(crate) fn collection(&self, name: &str) -> Option<&Arc<Collection>> {
         self.collections.get(name)
     }
 
@@ -235,7 +256,7 @@ impl Environment {
             None => (collection.all(), stages),
         };
         let surroundings = database::Surroundings {
-            collection: &|name: &str| self.collections.get(name).map(Collection::all).unwrap_or_default(),
+            collection: &|name: &str| self.collections.get(name).map(|it| it.all()).unwrap_or_default(),
             seed: around.chance.next_u64(),
         };
         Ok(database::run(stages, input, &surroundings)?)

@@ -16,6 +16,9 @@ pub(crate) struct CloudFailure {
 }
 
 impl CloudFailure {
+    /// How the text begins that says so of an environment.
+    pub(crate) const NO_SUCH_ENV: &str = "invalid parameters, [100003] env not exists";
+
     /// With a text of its own. Texts quote what they are about, however long that is: here they end.
     pub(crate) fn new(code: i64, text: impl Into<String>) -> CloudFailure {
         let mut text = text.into();
@@ -38,7 +41,7 @@ impl CloudFailure {
 
     /// There is no such environment.
     pub(crate) fn no_such_env(env: &str) -> CloudFailure {
-        CloudFailure::new(-501_007, format!("invalid parameters, [100003] env not exists: {env}"))
+        CloudFailure::new(-501_007, format!("{}: {env}", CloudFailure::NO_SUCH_ENV))
     }
 
     /// There is no such collection. The code over HTTP is not documented; this one is the SDK's.

@@ -66,6 +66,8 @@ pub(crate) enum Key {
 
 /// The most indexes of a collection, beside the one of `_id`.
 pub(crate) const MOST_INDEXES: usize = 19;
+/// The longest values of a document in an index, in bytes. MongoDB's own limit.
+const LONGEST_KEY: usize = 1_024;
 /// The most combinations of array elements that one document adds to an index.
 const MOST_COMBINATIONS: usize = 10_000;
 
@@ -75,24 +77,28 @@ impl Key {
         match value {
             Value::Null => Key::Null,
             Value::Bool(flag) => Key::Bool(*flag),
-            Value::Int(number) => Key::Whole(i64::from(*number)),
-            Value::Long(number) => Key::Whole(*number),
-            Value::Double(number) => Key::of_double(*number),
+            Value::Int(_) | Value::Long(_) | Value::Double(_) => Key::of_number(value),
             Value::String(text) => Key::Text(text.clone()),
             Value::Date(millis) => Key::Date(*millis),
             Value::ObjectId(id) => Key::ObjectId(*id),
-            other => Key::Other(super::ejson::canonical(other).to_string()),
+            // Its numbers are plain, so that equal ones are equal here too.
+            other => Key::Other(super::ejson::plain(other).to_string()),
         }
     }
 
-    fn of_double(number: f64) -> Key {
-        // Up to here doubles and whole numbers can be told apart without loss.
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        if number.fract() == 0.0 && number.abs() <= EXACT {
-            #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
-            return Key::Whole(number as i64);
+    fn of_number(value: &Value) -> Key {
+        let fraction = |number: f64| Key::Fraction(if number.is_nan() { f64::NAN } else { number }.to_bits());
+        value.as_i64().map_or_else(|| fraction(value.as_f64().unwrap_or(f64::NAN)), Key::Whole)
+    }
+
+    fn length(&self) -> usize {
+        match self {
+            Key::Text(text) => text.len(),
+            // The list itself is looked up only by its elements.
+            Key::Other(text) if text.starts_with('[') => 0,
+            Key::Other(text) => text.len(),
+            _ => 8,
         }
-        Key::Fraction(if number.is_nan() { f64::NAN.to_bits() } else { number.to_bits() })
     }
 
     /// The key of a value that a filter compares with, if equal values have equal keys for certain.
@@ -100,9 +106,6 @@ impl Key {
         match Key::of(value) {
             // Nothing equals null too, and is in no index of arrays.
             Key::Null | Key::Other(_) => None,
-            // A double of this size equals several whole numbers, or one that is kept as another key.
-            Key::Whole(number) if number.unsigned_abs() > 1 << 53 => None,
-            Key::Fraction(bits) if f64::from_bits(bits).abs() > 9e15 => None,
             key => Some(key),
         }
     }
@@ -169,6 +172,7 @@ impl Index {
     ) -> Result<Index, DatabaseError> {
         let mut index = Index::new(plan);
         for (place, document) in documents {
+            index.check(document)?;
             if let Some(taken) = index.conflict(document, |owner| owner != place) {
                 return Err(index.duplicate(&taken));
             }
@@ -244,6 +248,28 @@ impl Index {
         ))
     }
 
+    /// Refuses a document whose values are too long, or too many, for an index.
+    pub(crate) fn check(&self, document: &Document) -> Result<(), DatabaseError> {
+        let mut combinations = 1_usize;
+        let mut longest = 0;
+        for (path, _) in &self.plan.keys {
+            let keys = keys_at(document, path);
+            combinations = combinations.saturating_mul(keys.len());
+            longest += keys.iter().map(Key::length).max().unwrap_or(0);
+        }
+        if longest > LONGEST_KEY {
+            let text =
+                format!("key too large to index, failing {} {longest} (max {LONGEST_KEY})", self.plan.name);
+            return Err(DatabaseError::new(text));
+        }
+        if combinations > MOST_COMBINATIONS {
+            let text =
+                format!("a document has more than {MOST_COMBINATIONS} keys for the index {}", self.plan.name);
+            return Err(DatabaseError::new(text));
+        }
+        Ok(())
+    }
+
     fn first_keys(&self, document: &Document) -> BTreeSet<Key> {
         match self.plan.keys.first() {
             Some((path, direction)) if direction != "2dsphere" => keys_at(document, path),
@@ -259,7 +285,7 @@ impl Index {
             let longer = tuples.iter().flat_map(|tuple| {
                 keys.iter().map(move |key| tuple.iter().chain([key]).cloned().collect::<Vec<Key>>())
             });
-            tuples = longer.take(MOST_COMBINATIONS).collect();
+            tuples = longer.collect();
         }
         tuples
     }

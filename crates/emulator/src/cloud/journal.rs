@@ -144,8 +144,12 @@ fn read_collection(
         changes.push(Change::Put(place.cast_unsigned(), document(&body)?));
     }
     collection.apply(changes);
-    let indexes = collection.reindexed(&[], indexes).map_err(|error| unreadable(error.to_string()))?;
-    collection.set_indexes(indexes);
+    for index in indexes {
+        // Documents are worth more than an index that they contradict.
+        if let Ok(indexes) = collection.reindexed(&[], vec![index]) {
+            collection.set_indexes(indexes);
+        }
+    }
     Ok(collection)
 }
 

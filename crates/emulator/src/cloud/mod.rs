@@ -65,7 +65,10 @@ pub(crate) struct Cloud {
 struct Shared {
     settings: CloudSettings,
     stored: Mutex<Stored>,
+    /// Where ids of documents come from.
     chance: Mutex<Chance>,
+    /// Where hints and numbers of requests come from. Nobody holds it while working.
+    hints: Mutex<Chance>,
     storage: Storage,
     functions: Functions,
     temporary_keys: Mutex<TemporaryKeys>,
@@ -89,6 +92,10 @@ impl Cloud {
     /// # Errors
     /// What is kept in the folder cannot be read, or a function cannot be run as it is described.
     pub(crate) fn start(settings: &CloudSettings, seed: u64) -> io::Result<Cloud> {
+        if let Some(wrong) = settings.environments.iter().find(|env| !is_env(env)) {
+            let text = format!("{wrong:?} is no environment: its letters are a-z, 0-9, _ and -, at most 40");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         let stored = match &settings.folder {
             Some(folder) => {
                 let (journal, environments) = Journal::open(folder)?;
@@ -100,6 +107,7 @@ impl Cloud {
             settings: settings.clone(),
             stored: Mutex::new(stored),
             chance: Mutex::new(Chance::seeded(seed)),
+            hints: Mutex::new(Chance::seeded(seed ^ 0x0068_696e_7473)),
             storage: Storage::open(settings, seed)?,
             functions: Functions::open(settings)?,
             temporary_keys: Mutex::default(),
@@ -127,7 +135,7 @@ impl Cloud {
         let (code, text, fields) = match self.carry_out(errand).await {
             Ok(fields) => (0, "ok".to_owned(), fields),
             Err(CloudFailure { code, text }) => {
-                let hint = lock(&self.shared.chance).token_text(16);
+                let hint = lock(&self.shared.hints).token_text(16);
                 (code, format!("{text} hint: [{hint}]"), Json::Null)
             }
         };
@@ -160,7 +168,7 @@ impl Cloud {
             CloudCall::JobInfo => self.job(errand).await,
             CloudCall::DelayedTask => self.invoke_later(errand),
             CloudCall::CloudKey => {
-                lock(&self.shared.temporary_keys).make(&errand, &mut lock(&self.shared.chance))
+                lock(&self.shared.temporary_keys).make(&errand, &mut lock(&self.shared.hints))
             }
             _ => Err(CloudFailure::new(40066, "invalid url (this emulator has no such call)")),
         }
@@ -179,6 +187,12 @@ impl Cloud {
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(CloudFailure::system_error()))
     }
 
+    /// Ends what is under way, and returns when it is over.
+    pub(crate) async fn stop(&self) {
+        self.functions().stop().await;
+        self.stop_jobs().await;
+    }
+
     /// Lets `work` at an environment. It may take long, and holds others up.
     fn with_environment<T>(
         &self,
@@ -191,7 +205,7 @@ impl Cloud {
         let Stored { environments, journal, .. } = &mut *stored;
         let mut around =
             Around { env, now: now.unix_millis(), chance: &mut chance, journal: journal.as_mut() };
-        work(environments.entry(env.to_owned()).or_default(), &mut around)
+        at_environment(environments, env, |environment| work(environment, &mut around))
     }
 
     /// The files of all environments.
@@ -222,6 +236,25 @@ impl Cloud {
 /// A body as the object that it has to be, read as leniently as the platform does.
 fn fields(body: &[u8]) -> Result<Json, CloudFailure> {
     lenient::parse(body).filter(Json::is_object).ok_or_else(CloudFailure::data_format)
+}
+
+/// Lets `work` at an environment. One without collections is not remembered, whatever names are asked for.
+fn at_environment<T>(
+    environments: &mut BTreeMap<String, Environment>,
+    env: &str,
+    work: impl FnOnce(&mut Environment) -> T,
+) -> T {
+    match environments.get_mut(env) {
+        Some(environment) => work(environment),
+        None => {
+            let mut environment = Environment::default();
+            let done = work(&mut environment);
+            if !environment.is_empty() {
+                environments.insert(env.to_owned(), environment);
+            }
+            done
+        }
+    }
 }
 
 impl Stored {

@@ -19,6 +19,9 @@ pub(crate) enum Form {
 /// A document, or what is wrong with it.
 pub(crate) type Record = Result<Document, String>;
 
+/// The most parts of a name.
+const DEEPEST_PATH: usize = 100;
+
 /// Reads the documents of a file, one after the other.
 pub(crate) fn read(form: Form, file: &[u8]) -> Box<dyn Iterator<Item = Record> + '_> {
     // Programs on Windows like to begin with it.
@@ -67,8 +70,11 @@ fn cell_value(cell: &str) -> Value {
 fn nested(fields: Document) -> Record {
     let mut document = Document::new();
     for (name, value) in fields {
-        if name.is_empty() || name.starts_with('.') || name.ends_with('.') || name.contains("..") {
-            return Err(format!("the name {name:?} is no path"));
+        if name.split('.').any(|part| part.is_empty() || part.starts_with('$')) {
+            return Err(format!("the name {:?} is no path", shortened(&name)));
+        }
+        if name.split('.').count() > DEEPEST_PATH {
+            return Err(format!("the name {:?} has more than {DEEPEST_PATH} parts", shortened(&name)));
         }
         let (path, last) =
             name.rsplit_once('.').map_or((None, name.as_str()), |(path, last)| (Some(path), last));
@@ -88,6 +94,11 @@ fn nested(fields: Document) -> Record {
         place.set(last, value);
     }
     Ok(document)
+}
+
+/// Enough of a name to know it by.
+fn shortened(name: &str) -> String {
+    name.chars().take(60).collect()
 }
 
 /// The file of documents: a table if there are columns.
@@ -156,9 +167,21 @@ mod tests {
     #[test]
     fn names_with_dots_are_paths() {
         assert_eq!(first(Form::Lines, r#"{"a.b":1,"a.c":2}"#).unwrap(), r#"{"a":{"b":1,"c":2}}"#);
-        for wrong in [r#"{"a":{"b":1},"a.b":2}"#, r#"{"a":1,"a.b":2}"#, r#"{".a":1}"#, r#"{"a..b":1}"#] {
+        for wrong in [
+            r#"{"a":{"b":1},"a.b":2}"#,
+            r#"{"a":1,"a.b":2}"#,
+            r#"{".a":1}"#,
+            r#"{"a..b":1}"#,
+            r#"{"u.$numberInt":"1"}"#,
+        ] {
             assert!(first(Form::Lines, wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_name_does_not_go_too_deep() {
+        let deep = format!("{{\"{}\":1}}", vec!["a"; 100_000].join("."));
+        assert!(first(Form::Lines, &deep).unwrap_err().contains("more than 100 parts"));
     }
 
     #[test]

@@ -208,6 +208,35 @@ fn a_unique_index_lets_nothing_stand_twice() {
 }
 
 #[test]
+fn numbers_are_the_same_in_a_unique_index_whatever_their_type() {
+    let mut kit = Kit::new();
+    kit.call(CloudCall::UpdateIndex, index("once", true, &["n"])).unwrap();
+    for (first, same) in [("{b:1}", "{b:_.eq(1.0)}"), ("0", "-0"), ("9007199254740994", "9007199254740994.0")]
+    {
+        let same = same.replace("_.eq(1.0)", "1.0");
+        kit.database(CloudCall::Add, &format!("db.collection('geo').add({{data:{{n:{first}}}}})"));
+        assert_eq!(
+            kit.code(CloudCall::Add, &format!("db.collection('geo').add({{data:{{n:{same}}}}})")),
+            -502_001
+        );
+    }
+}
+
+#[test]
+fn an_index_takes_no_more_of_a_document_than_it_can_look_up() {
+    let mut kit = Kit::new();
+    kit.call(CloudCall::UpdateIndex, index("once", true, &["n", "m"])).unwrap();
+    let long = "x".repeat(1_025);
+    let many: Vec<String> = (0..10_001).map(|n| n.to_string()).collect();
+    for refused in [format!("'{long}'"), format!("[{}]", many.join(","))] {
+        assert_eq!(
+            kit.code(CloudCall::Add, &format!("db.collection('geo').add({{data:{{n:{refused}}}}})")),
+            -502_001
+        );
+    }
+}
+
+#[test]
 fn indexes_come_and_go() {
     let mut kit = filled();
     let listed = |kit: &mut Kit| {

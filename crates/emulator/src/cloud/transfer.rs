@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
+use tokio::task::JoinSet;
 
 use super::environment::text;
 use super::errand::Errand;
@@ -21,6 +22,8 @@ use crate::moment::Moment;
 pub(crate) struct Jobs {
     all: BTreeMap<u64, Job>,
     made: u64,
+    tasks: JoinSet<()>,
+    is_stopping: bool,
 }
 
 /// One job.
@@ -56,13 +59,14 @@ struct Import {
 const MOST: usize = 1_000;
 /// The first number.
 const FIRST: u64 = 100_000_001;
-/// Documents that are taken in before other calls get their turn.
-const AT_ONCE: usize = 200;
+/// Records that are taken in before the job's numbers change.
+const AT_ONCE: usize = 100;
 /// How long the link to an export lasts, in seconds. Not documented.
 const LINK_LIFE: u64 = 7_200;
 
 impl Jobs {
     fn begin(&mut self, env: &str) -> u64 {
+        while self.tasks.try_join_next().is_some() {}
         let number = FIRST + self.made;
         self.made += 1;
         if self.all.len() >= MOST {
@@ -106,19 +110,41 @@ impl Cloud {
         };
         let file = self.storage().read(&import.place).await?;
         let file = file.ok_or_else(|| CloudFailure::new(-503_003, "storage file not exists"))?;
-        if !lock(&self.shared.stored).has_collection(&import.env, &import.collection) {
-            return Err(CloudFailure::no_such_collection());
-        }
-        let number = lock(&self.shared.jobs).begin(&import.env);
         let (cloud, now) = (self.clone(), errand.now);
-        tokio::task::spawn_blocking(move || cloud.take_in(number, &import, &file, now));
+        let begin = move || {
+            if !lock(&cloud.shared.stored).has_collection(&import.env, &import.collection) {
+                return Err(CloudFailure::no_such_collection());
+            }
+            let number = lock(&cloud.shared.jobs).begin(&import.env);
+            Ok((number, import))
+        };
+        let failed = |_| Err(CloudFailure::system_error());
+        let (number, import) = tokio::task::spawn_blocking(begin).await.unwrap_or_else(failed)?;
+        let cloud = self.clone();
+        lock(&self.shared.jobs).tasks.spawn(async move {
+            let work = cloud.clone();
+            let taken = tokio::task::spawn_blocking(move || work.take_in(number, &import, &file, now)).await;
+            if taken.is_err() {
+                lock(&cloud.shared.jobs).change(number, |job| job.status = "fail");
+            }
+        });
         Ok(json!({ "job_id": number }))
+    }
+
+    /// Ends the jobs, each after the record that it is at, and returns when they are over.
+    pub(super) async fn stop_jobs(&self) {
+        let mut tasks = {
+            let mut jobs = lock(&self.shared.jobs);
+            jobs.is_stopping = true;
+            std::mem::take(&mut jobs.tasks)
+        };
+        while tasks.join_next().await.is_some() {}
     }
 
     fn take_in(&self, number: u64, import: &Import, file: &[u8], now: Moment) {
         let mut records = records::read(import.form, file).peekable();
         let mut trouble = None;
-        while records.peek().is_some() {
+        while records.peek().is_some() && !lock(&self.shared.jobs).is_stopping {
             let (mut success, mut failed) = (0, 0);
             for record in records.by_ref().take(AT_ONCE) {
                 match record.and_then(|record| self.take(import, record, now)) {
@@ -178,7 +204,7 @@ impl Cloud {
         let columns = columns(form, &find)?;
         let number = lock(&self.shared.jobs).begin(&env);
         let (cloud, now) = (self.clone(), errand.now);
-        tokio::spawn(async move {
+        lock(&self.shared.jobs).tasks.spawn(async move {
             let exported = cloud.give_out(&env, &request.collection, find, &columns, &place, now).await;
             lock(&cloud.shared.jobs).change(number, |job| match exported {
                 Ok(written) => {

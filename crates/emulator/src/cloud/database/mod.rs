@@ -25,7 +25,7 @@ mod update;
 
 pub(crate) use error::DatabaseError;
 pub(crate) use expr::Variables;
-pub(crate) use filter::Filter;
+pub(crate) use filter::{Filter, is_operators};
 pub(crate) use path::reach;
 pub(crate) use project::Projection;
 pub(crate) use sort::SortOrder;

@@ -232,7 +232,7 @@ impl Functions {
     /// What a call does.
     async fn work(&self, call: &Call) -> Result<String, CloudFailure> {
         let printed = match &call.function.work {
-            Work::Answer(json) => return Ok(json.clone()),
+            Work::Answer(json) => json.clone().into_bytes(),
             Work::Forward(url) => {
                 let headers = [
                     ("x-emulated-env", call.env.as_str()),
@@ -258,7 +258,11 @@ impl Functions {
                 printed.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().to_vec()
             }
         };
-        Ok(as_json(&printed))
+        let result = as_json(&printed);
+        if result.len() > LARGEST_RESULT {
+            return Err(CloudFailure::result_too_large());
+        }
+        Ok(result)
     }
 
     async fn run_command(

@@ -10,7 +10,7 @@ use crate::cloud::errand::Errand;
 use crate::cloud::functions::Source;
 use crate::cloud::storage::{Place, Ticket};
 use crate::cloud::value::{Document, Value};
-use crate::cloud::{Cloud, CloudFailure, Stored, ejson, lock};
+use crate::cloud::{Cloud, CloudFailure, Stored, at_environment, ejson, lock};
 use crate::moment::Moment;
 
 /// How long a link lasts unless the SDK says otherwise, in seconds. Not documented.
@@ -27,8 +27,9 @@ impl Cloud {
             let Stored { environments, transactions, journal } = &mut *stored;
             let mut around =
                 Around { env: &env, now: now.unix_millis(), chance: &mut chance, journal: journal.as_mut() };
-            let environment = environments.entry(env.clone()).or_default();
-            perform(&verb, &body, environment, transactions, &mut around)
+            at_environment(environments, &env, |environment| {
+                perform(&verb, &body, environment, transactions, &mut around)
+            })
         };
         let failed = |_| Err(CloudFailure::system_error().into());
         tokio::task::spawn_blocking(work).await.unwrap_or_else(failed)
@@ -106,6 +107,7 @@ fn perform(
     around: &mut Around<'_>,
 ) -> Acted {
     let transaction = body.get("transactionId").and_then(Json::as_str);
+    transactions.expire(around.now);
     match (verb, transaction) {
         ("addCollection", _) => {
             environment.add_collection(statement::text(body, "collectionName")?, around)?;
@@ -115,15 +117,22 @@ fn perform(
         ("commitTransaction", Some(id)) => transactions.commit(id, environment, around),
         ("abortTransaction", Some(id)) => transactions.abort(id),
         _ => {
-            let request = statement::request(verb, body, around.now)?;
-            let (changes, answered) = match transaction {
-                Some(id) => transactions.perform(id, request, environment, around)?,
-                None => environment.perform(request, around)?,
+            let mut perform = |verb: &str| {
+                let request = statement::request(verb, body, around.now)?;
+                match transaction {
+                    Some(id) => transactions.perform(id, request, environment, around),
+                    None => Ok(environment.perform(request, around)?),
+                }
             };
-            Ok(match verb {
-                "modifyAndReturnDoc" => returned(changes),
-                _ => told(answered),
-            })
+            let (changes, answered) = perform(verb)?;
+            if verb != "modifyAndReturnDoc" {
+                return Ok(told(answered));
+            }
+            let unchanged = match perform("getDocument")? {
+                (_, Answered::Found { found, .. }) if changes.is_empty() => found.documents,
+                _ => Vec::new(),
+            };
+            Ok(returned(changes, unchanged))
         }
     }
 }
@@ -153,8 +162,8 @@ fn told(answered: Answered) -> Map<String, Json> {
     }
 }
 
-/// The document that was changed.
-fn returned(changes: Vec<Change>) -> Map<String, Json> {
+/// The document that was changed, or the one that matches and is as it should be already.
+fn returned(changes: Vec<Change>, unchanged: Vec<Document>) -> Map<String, Json> {
     let documents: Vec<Document> = changes
         .into_iter()
         .filter_map(|change| match change {
@@ -163,7 +172,11 @@ fn returned(changes: Vec<Change>) -> Map<String, Json> {
         })
         .collect();
     let updated = documents.len();
-    let doc = documents.into_iter().next().map(|it| ejson::canonical(&Value::Object(it)).to_string());
+    let doc = documents
+        .into_iter()
+        .chain(unchanged)
+        .next()
+        .map(|it| ejson::canonical(&Value::Object(it)).to_string());
     data(json!({ "updated": updated, "doc": doc }))
 }
 

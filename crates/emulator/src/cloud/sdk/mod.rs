@@ -38,7 +38,7 @@ impl Cloud {
                 Map::from_iter([("code".into(), json!(code)), ("message".into(), json!(message))])
             }
         };
-        answer.insert("requestId".into(), json!(lock(&self.shared.chance).hex(32)));
+        answer.insert("requestId".into(), json!(lock(&self.shared.hints).hex(32)));
         json_reply(&Json::Object(answer))
     }
 
@@ -75,8 +75,10 @@ impl SdkFailure {
 impl From<CloudFailure> for SdkFailure {
     fn from(failure: CloudFailure) -> SdkFailure {
         let code = match failure.code {
-            -501_007 if failure.text.contains("env not exists") => "INVALIID_ENV",
+            -501_007 if failure.text.starts_with(CloudFailure::NO_SUCH_ENV) => "INVALIID_ENV",
             -501_002 => "SERVER_TIMEOUT",
+            -501_003 => "EXCEED_REQUEST_LIMIT",
+            -501_004 => "EXCEED_CONCURRENT_REQUEST_LIMIT",
             -501_005 => "INVALIID_ENV",
             -501_007 | 47001 => "INVALID_PARAM",
             -501_009 => "RESOURCE_NOT_INITIAL",
@@ -95,3 +97,6 @@ impl From<CloudFailure> for SdkFailure {
         SdkFailure { code, message: failure.text }
     }
 }
+
+#[cfg(test)]
+mod tests;

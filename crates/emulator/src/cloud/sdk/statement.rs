@@ -25,7 +25,11 @@ pub(super) fn request(verb: &str, body: &Json, now: i64) -> Read<Request> {
         "modifyDocument" if body.get("merge") == Some(&Json::Bool(false)) => {
             let id = filter()?.remove("_id");
             let id = id.ok_or_else(|| SdkFailure::invalid("set needs the id of a document"))?;
-            Verb::Set(id, data(body, now)?)
+            let data = data(body, now)?;
+            if data.get("_id").is_some() {
+                return Err(SdkFailure::invalid("the value of _id cannot be changed"));
+            }
+            Verb::Set(id, data)
         }
         "modifyDocument" => Verb::Update(filter()?, data(body, now)?, reach),
         "modifyAndReturnDoc" => Verb::Update(filter()?, data(body, now)?, Reach::One),

@@ -1,10 +1,11 @@
-//! Transactions: each works on copies of the collections that it touches, and is refused in the end if one of them
+//! Transactions: each works on its own state of the collections that it touches, and is refused in the end if one of them
 //! changed meanwhile.
 //!
 //! The platform refuses only what touches the same documents; that this is coarser is a choice, and makes conflicts easy
 //! to see.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde_json::{Map, json};
 
@@ -27,7 +28,7 @@ struct Transaction {
     /// Copies of what was touched.
     copies: Environment,
     /// What the copies were made of.
-    versions: BTreeMap<String, u64>,
+    versions: BTreeMap<String, (u64, u64)>,
     changes: Vec<(String, Vec<Change>)>,
 }
 
@@ -37,9 +38,13 @@ const LONGEST: i64 = 30_000;
 const MOST: usize = 100;
 
 impl Transactions {
+    /// Forgets those that took too long.
+    pub(super) fn expire(&mut self, now: i64) {
+        self.open.retain(|_, transaction| now.saturating_sub(transaction.begun) <= LONGEST);
+    }
+
     /// Begins one, and answers its id.
     pub(super) fn begin(&mut self, around: &mut Around<'_>) -> Acted {
-        self.open.retain(|_, transaction| around.now.saturating_sub(transaction.begun) <= LONGEST);
         if self.open.len() >= MOST {
             return Err(failed(format!("{MOST} transactions are open already")));
         }
@@ -69,7 +74,7 @@ impl Transactions {
             && let Some(collection) = environment.collection(&name)
         {
             transaction.versions.insert(name.clone(), collection.version());
-            transaction.copies.restore(name.clone(), collection.clone());
+            transaction.copies.share(name.clone(), Arc::clone(collection));
         }
         let (changes, answered) = transaction.copies.plan(request, around)?;
         transaction.copies.apply([(name.clone(), changes.clone())]);
@@ -103,7 +108,7 @@ impl Transactions {
 
 impl Transaction {
     fn is_open(&self, around: &Around<'_>) -> bool {
-        self.env == around.env && around.now.saturating_sub(self.begun) <= LONGEST
+        self.env == around.env
     }
 }
 

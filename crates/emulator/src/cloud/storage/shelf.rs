@@ -107,11 +107,16 @@ impl Shelf {
         let _changing = self.shared.changing.lock().unwrap_or_else(PoisonError::into_inner);
         // A card that cannot be read must not keep its place from being written to.
         let before = read_card(&env, &hash).unwrap_or_default();
-        fs::write(&draft, text)?;
-        fs::rename(&draft, env.join(format!("{hash}.json")))?;
+        let kept =
+            fs::write(&draft, text).and_then(|()| fs::rename(&draft, env.join(format!("{hash}.json"))));
+        if let Err(error) = kept {
+            let _ = fs::remove_file(&draft);
+            return Err(error);
+        }
         loose.is_kept = true;
         if let Some(before) = before {
-            remove_if_there(&env.join(format!("{hash}.{}", before.number)))?;
+            // The upload is done; what cannot be removed now is swept at the next start.
+            let _ = remove_if_there(&env.join(format!("{hash}.{}", before.number)));
         }
         Ok(())
     }

@@ -173,6 +173,6 @@ impl Condition {
 }
 
 /// Whether an object is made of operators, like `{$gt: 1}`.
-pub(super) fn is_operators(value: &Value) -> bool {
+pub(crate) fn is_operators(value: &Value) -> bool {
     value.as_object().and_then(|object| object.iter().next()).is_some_and(|(name, _)| name.starts_with('$'))
 }

@@ -102,12 +102,7 @@ impl Environment {
                 let request = script::evaluate(text(body, "query")?, around.now)?;
                 check_verb(call, &request.verb)?;
                 let (_, answered) = self.perform(request, around)?;
-                let result = answered.fields();
-                let reads = matches!(call, CloudCall::Query | CloudCall::Aggregate);
-                if reads && result.to_string().len() > LARGEST_RESULT {
-                    return Err(CloudFailure::new(-602_001, "the result has more than 1 MB"));
-                }
-                Ok(result)
+                answered.fields()
             }
         }
     }
@@ -265,11 +260,11 @@ impl Environment {
 
 impl Answered {
     /// As the HTTP API tells it.
-    fn fields(self) -> Json {
-        match self {
+    fn fields(self) -> Done {
+        Ok(match self {
             Answered::Found { found, skip, limit } => {
                 let pager = json!({ "Offset": skip, "Limit": limit, "Total": found.total });
-                json!({ "pager": pager, "data": texts(found.documents, ejson::plain) })
+                json!({ "pager": pager, "data": texts(found.documents, ejson::plain, LARGEST_RESULT)? })
             }
             Answered::Counted(count) => json!({ "count": count }),
             Answered::Added(ids) => {
@@ -283,8 +278,10 @@ impl Answered {
             }
             Answered::Created(id) => json!({ "matched": 0, "modified": 0, "id": ejson::plain(&id) }),
             Answered::Removed(deleted) => json!({ "deleted": deleted }),
-            Answered::Output(documents) => json!({ "data": texts(documents, ejson::canonical) }),
-        }
+            Answered::Output(documents) => {
+                json!({ "data": texts(documents, ejson::canonical, LARGEST_RESULT)? })
+            }
+        })
     }
 }
 
@@ -304,9 +301,24 @@ fn pager(offset: usize, limit: usize, total: usize) -> Json {
     json!({ "Offset": offset, "Limit": limit, "Total": total })
 }
 
-/// Documents as texts, in one of the two forms.
-pub(super) fn texts(documents: Vec<Document>, form: fn(&Value) -> Json) -> Vec<String> {
-    documents.into_iter().map(|document| form(&Value::Object(document)).to_string()).collect()
+/// Documents as texts, in one of the two forms, with so many bytes at most.
+pub(super) fn texts(
+    documents: Vec<Document>,
+    form: fn(&Value) -> Json,
+    most: usize,
+) -> Result<Vec<String>, CloudFailure> {
+    let mut left = most;
+    let texts = documents.into_iter().map(|document| {
+        let text = form(&Value::Object(document)).to_string();
+        left = left.checked_sub(text.len()).ok_or_else(|| {
+            CloudFailure::new(
+                -602_001,
+                format!("the result has more than {most} bytes: ask for less at a time"),
+            )
+        })?;
+        Ok(text)
+    });
+    texts.collect()
 }
 
 /// Ids are made here unless the client brings one, and stand first.

@@ -282,3 +282,20 @@ async fn a_folder_keeps_what_is_stored() {
     let twice = call(&again, CloudCall::Add, statement("add({data:{n:20}})")).await;
     assert_eq!(twice["errcode"], -502_001, "the index is there again");
 }
+
+#[test]
+fn a_result_has_a_megabyte_at_most() {
+    let mut kit = Kit::new();
+    let long = "x".repeat(400_000);
+    for _ in 0..3 {
+        kit.database(CloudCall::Add, &format!("db.collection('geo').add({{data:{{a:'{long}'}}}})"));
+    }
+    assert_eq!(kit.code(CloudCall::Query, "db.collection('geo').get()"), -602_001);
+    assert_eq!(
+        kit.database(CloudCall::Query, "db.collection('geo').limit(2).get()")["data"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+}

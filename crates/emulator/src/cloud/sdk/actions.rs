@@ -15,6 +15,8 @@ use crate::moment::Moment;
 
 /// How long a link lasts unless the SDK says otherwise, in seconds. Not documented.
 const LINK_LIFE: u64 = 7_200;
+/// The largest result, in bytes. Not documented.
+const LARGEST_RESULT: usize = 6 * 1024 * 1024;
 /// The most files that one action may name.
 const MOST_FILES: usize = 50;
 
@@ -126,7 +128,7 @@ fn perform(
             };
             let (changes, answered) = perform(verb)?;
             if verb != "modifyAndReturnDoc" {
-                return Ok(told(answered));
+                return told(answered);
             }
             let unchanged = match perform("getDocument")? {
                 (_, Answered::Found { found, .. }) if changes.is_empty() => found.documents,
@@ -138,10 +140,10 @@ fn perform(
 }
 
 /// What an action of the database answers.
-fn told(answered: Answered) -> Map<String, Json> {
-    match answered {
+fn told(answered: Answered) -> Acted {
+    Ok(match answered {
         Answered::Found { found, skip, limit } => {
-            let list = texts(found.documents, ejson::canonical);
+            let list = texts(found.documents, ejson::canonical, LARGEST_RESULT)?;
             let mut fields = data(json!({ "list": list, "offset": skip, "limit": limit }));
             fields.extend([
                 ("total".into(), json!(found.total)),
@@ -158,8 +160,10 @@ fn told(answered: Answered) -> Map<String, Json> {
         Answered::Replaced(is_changed) => data(json!({ "updated": u8::from(is_changed), "upsert_id": null })),
         Answered::Created(id) => data(json!({ "updated": 0, "upsert_id": ejson::plain(&id) })),
         Answered::Removed(deleted) => data(json!({ "deleted": deleted })),
-        Answered::Output(documents) => data(json!({ "list": texts(documents, ejson::canonical) })),
-    }
+        Answered::Output(documents) => {
+            data(json!({ "list": texts(documents, ejson::canonical, LARGEST_RESULT)? }))
+        }
+    })
 }
 
 /// The document that was changed, or the one that matches and is as it should be already.

@@ -327,7 +327,7 @@ impl Query {
         let mut page = self.clone();
         page.skip = Some(self.skip.unwrap_or(0).saturating_add(read)).filter(|skip| *skip > 0);
         page.limit = Some(size.min(left));
-        if !page.orders.iter().any(|(path, _)| path == "_id" || path.starts_with("_id.")) {
+        if !page.orders.iter().any(|(path, _)| path == "_id") {
             page.orders.push(("_id".to_owned(), Order::Ascending));
         }
         page.get().map(Some)

@@ -230,3 +230,15 @@ fn shown(operation: &str, said: &Said) -> Result<Value, AnswerError> {
 fn documents(texts: &[String]) -> Vec<Value> {
     texts.iter().map(|text| ejson::document(text).unwrap_or_else(|_| Value::from(text.as_str()))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_function_returns_is_json_text_or_nothing() {
+        assert_eq!(returned(r#"{"a":1}"#.to_owned()), json!({"a": 1}));
+        assert_eq!(returned("no json".to_owned()), json!("no json"));
+        assert_eq!(returned(String::new()), Value::Null);
+    }
+}

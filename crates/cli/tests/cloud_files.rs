@@ -249,11 +249,8 @@ async fn an_address_inside_the_network_is_not_used() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_answers_before_it_has_the_file_has_not_stored_it() {
-    let lab = Lab::new(documented()).await;
-    let (url, _) = platform_that_names("OWN/stored").await;
-    let server = lab.serve(&classic("5m").replace("PLATFORM", &url));
+/// Sends three bytes of a file of a thousand, and waits for an answer.
+async fn put_part(server: &Server) -> String {
     let mut stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).await.unwrap();
     let head = format!(
         "PUT /v1/cloud/shop/test/files/a HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {KEY}\r\n\
@@ -262,8 +259,28 @@ async fn what_answers_before_it_has_the_file_has_not_stored_it() {
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_answers_before_it_has_the_file_has_not_stored_it() {
+    let lab = Lab::new(documented()).await;
+    let (url, _) = platform_that_names("OWN/stored").await;
+    let server = lab.serve(&classic("5m").replace("PLATFORM", &url));
+    let answer = put_part(&server).await;
     assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("call_broken"), "{answer}");
     assert_eq!(put(&server, "a", "whole").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_stops_coming_is_not_the_storages_fault() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&format!("{}[credentials.shop.gateway]\ntimeout = \"1s\"\n", classic("5m")));
+    let answer = put_part(&server).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 400") && answer.contains("nothing more of the file came"),
+        "{answer}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

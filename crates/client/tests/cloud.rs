@@ -229,7 +229,8 @@ async fn says(answers: Vec<String>) -> String {
         for answer in answers {
             let (mut stream, _) = listener.accept().await.unwrap();
             assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
-            stream.write_all(answer.as_bytes()).await.unwrap();
+            // Who has heard enough goes away.
+            drop(stream.write_all(answer.as_bytes()).await);
         }
     });
     url
@@ -265,6 +266,18 @@ async fn what_does_not_answer_as_the_storage_does_has_not_stored_a_file() {
         answers(vec![serde_json::json!({"errcode": 0, "url": url, "file_id": "cloud://test.b/a"})]).await;
     let failed = cloud.upload("a", 1, std::io::Cursor::new(b"x".to_vec()), |_| {}).await.unwrap_err();
     assert!(matches!(&failed, CallError::Broken { .. }), "{failed}");
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_not_read() {
+    let endless = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", " ".repeat(17 << 20));
+    let url = says(vec![endless.clone()]).await;
+    let failed = tokenward_client::Client::new(&url, "key").unwrap().token("shop").await.unwrap_err();
+    assert!(failed.to_string().contains("16 MiB"), "{failed}");
+    let url = says(vec![endless]).await;
+    let cloud = Cloud::direct(&url, "test", FixedToken("t".to_owned())).unwrap();
+    let failed = cloud.add_collection("a").await.unwrap_err();
+    assert!(failed.to_string().contains("16 MiB"), "{failed}");
 }
 
 #[tokio::test]

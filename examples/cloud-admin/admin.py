@@ -2,7 +2,7 @@
 
 import json, os, sys, uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
@@ -10,13 +10,29 @@ BASE = f"{os.environ.get('TOKENWARD_URL', 'http://127.0.0.1:7600')}/v1/cloud/{os
 KEY = os.environ["TOKENWARD_KEY"]
 
 
+class Refused(Exception):
+    """What Tokenward, or who stands in its place, answers instead: a status, and what is wrong and what to do about it."""
+
+    def __init__(self, status, problem):
+        self.status, self.problem = status, problem
+
+
 def cloud(method, path, body=None):
     """One call: JSON in, JSON out; bytes in for a file."""
     data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     request = Request(f"{BASE}/{path}", data, {"Authorization": f"Bearer {KEY}"}, method=method)
-    with urlopen(request, timeout=75) as answer:
-        found = answer.read()
-        return json.loads(found) if found and answer.headers.get_content_type() == "application/json" else found
+    try:
+        with urlopen(request, timeout=75) as answer:
+            found = answer.read()
+            return json.loads(found) if found and answer.headers.get_content_type() == "application/json" else found
+    except HTTPError as error:
+        try:
+            problem = json.loads(error.read())
+        except ValueError:
+            problem = {"detail": f"{BASE} answers with HTTP {error.code}"}
+        raise Refused(error.code, problem) from error
+    except (URLError, TimeoutError) as error:
+        raise Refused(502, {"detail": f"Tokenward does not answer: {error}"}) from error
 
 
 def database(operation, **statement):
@@ -28,7 +44,11 @@ def picture(dish_id):
 
 
 def list_dishes():
-    return database("query", order=[["name", "asc"]], limit=100)["documents"]
+    """All of them: the platform gives a page at a time."""
+    dishes = []
+    while page := database("query", order=[["name", "asc"], ["_id", "asc"]], skip=len(dishes), limit=100)["documents"]:
+        dishes += page
+    return dishes
 
 
 def get_dish(dish_id):
@@ -37,7 +57,7 @@ def get_dish(dish_id):
 
 
 def add_dish(fields):
-    return database("add", data=[{"_id": uuid.uuid4().hex, **fields}])["ids"][0]
+    return database("add", data=[{**fields, "_id": uuid.uuid4().hex}])["ids"][0]
 
 
 def update_dish(dish_id, fields):
@@ -50,15 +70,21 @@ def put_picture(dish_id, data):
 
 
 def delete_dish(dish_id):
-    """The record goes first: a picture without a record harms nobody, a record without its picture does."""
-    if database("delete", doc=dish_id)["deleted"] == 0:
-        return False
+    """The picture goes first: should that fail, the record still leads to it, and it can be done again."""
     try:
         cloud("DELETE", picture(dish_id))
-    except HTTPError as error:
-        if error.code != 404:  # Not every dish has a picture.
+    except Refused as refused:
+        if refused.problem.get("code") != "no_such_file":  # Not every dish has a picture.
             raise
-    return True
+    return database("delete", doc=dish_id)["deleted"] == 1
+
+
+def fields(body):
+    """What a client sends: an object, whose id is not the client's to choose."""
+    found = json.loads(body)
+    if not isinstance(found, dict):
+        raise ValueError("a dish is a JSON object")
+    return {name: value for name, value in found.items() if name != "_id"}
 
 
 class Admin(BaseHTTPRequestHandler):
@@ -72,11 +98,11 @@ class Admin(BaseHTTPRequestHandler):
             case ["GET", "dishes"]:
                 return list_dishes()
             case ["POST", "dishes"]:
-                return {"id": add_dish(json.loads(body))}
+                return {"id": add_dish(fields(body))}
             case ["GET", "dishes", dish_id]:
                 return get_dish(dish_id)
             case ["PATCH", "dishes", dish_id]:
-                return update_dish(dish_id, json.loads(body)) or None
+                return update_dish(dish_id, fields(body)) or None
             case ["DELETE", "dishes", dish_id]:
                 return delete_dish(dish_id) or None
             case ["PUT", "dishes", dish_id, "picture"]:
@@ -87,8 +113,10 @@ class Admin(BaseHTTPRequestHandler):
     def answer(self):
         try:
             found, status = self.route(), 200
-        except HTTPError as error:  # Tokenward says what is wrong and what to do about it.
-            found, status = json.loads(error.read()), error.code
+        except Refused as refused:
+            found, status = refused.problem, refused.status
+        except ValueError as error:
+            found, status = {"detail": f"the request cannot be understood: {error}"}, 400
         if found is None:
             found, status = {"detail": "there is no such dish"}, 404
         data = found if isinstance(found, bytes) else json.dumps(found, ensure_ascii=False).encode()

@@ -6,6 +6,8 @@ use serde_json::json;
 use tokenward_client::{CallError, ClientError};
 use tokenward_server::config::{ConfigError, Finding};
 
+use crate::output;
+
 /// A command that came to nothing.
 #[derive(Debug)]
 pub enum Failure {
@@ -41,11 +43,11 @@ impl Failure {
             Failure::Said => {}
             Failure::Config(error) if as_json => {
                 let findings: Vec<_> = error.findings.iter().map(finding).collect();
-                anstream::eprintln!("{}", json!({ "errors": findings }));
+                output::json_remark(&json!({ "errors": findings }));
             }
             Failure::Config(error) => error.findings.iter().for_each(show_finding),
             Failure::Server(ClientError::Refused { problem, .. }) if as_json => {
-                anstream::eprintln!("{}", json!(problem));
+                output::json_remark(&json!(problem));
             }
             Failure::Server(error) => say(&error.to_string(), &error.next_step(), as_json),
             Failure::Failed { message, next_step } => say(message, next_step, as_json),
@@ -56,8 +58,9 @@ impl Failure {
 fn say(message: &str, next_step: &str, as_json: bool) {
     use owo_colors::OwoColorize as _;
     if as_json {
-        anstream::eprintln!("{}", json!({ "error": message, "next_step": next_step }));
+        output::json_remark(&json!({ "error": message, "next_step": next_step }));
     } else {
+        let (message, next_step) = (output::printable(message), output::printable(next_step));
         anstream::eprintln!("{} {message}\n  {next_step}", "error:".red().bold());
     }
 }

@@ -74,6 +74,13 @@ async fn dishes_and_their_pictures() {
     assert_eq!(got.body["picture"], picture.body["file_id"], "{picture:?}");
     let seen = call(Method::GET, &format!("{dish}/picture"), json!({})).await;
     assert_eq!(seen.body.as_str(), Some("png"), "{seen:?}");
+    for wrong in ["{", "[1]", ""] {
+        let answer = admin.call(&server, Method::POST, "dishes", wrong).await;
+        assert_eq!(answer.status, 400, "{wrong:?}: {answer:?}");
+    }
+    let chosen = call(Method::POST, "dishes", json!({"_id": id, "name": "chosen"})).await;
+    assert_ne!(chosen.body["id"], json!(id), "ids are not the client's to choose");
+    call(Method::DELETE, &format!("dishes/{}", chosen.body["id"].as_str().unwrap()), json!({})).await;
     assert_eq!(call(Method::DELETE, &dish, json!({})).await.status, 200);
     assert_eq!(call(Method::GET, &dish, json!({})).await.status, 404, "the record is gone");
     assert_eq!(

@@ -122,6 +122,10 @@ async fn rights_and_limits_are_those_of_the_gateway() {
         let request = server.http().put(&url).bearer_auth(format!("{name}-key-0123456789"));
         assert_eq!(server.send(request.body("x")).await.status, 403, "{name}");
     }
+    let viewer = |method| server.http().request(method, &url).bearer_auth("viewer-key-0123456789");
+    let missing = server.send(viewer(Method::GET)).await;
+    assert_eq!((missing.status, missing.code()), (404, "no_such_file"), "it may read: {missing:?}");
+    assert_eq!(server.send(viewer(Method::DELETE)).await.status, 403, "it may not remove");
     assert_eq!(server.send(server.http().get(&url)).await.status, 401);
     let large = put(&server, "a", "x".repeat(2000)).await;
     assert_eq!((large.status, large.code()), (413, "too_large"), "{large:?}");
@@ -171,6 +175,8 @@ async fn large_files_pass_both_ways_in_constant_memory() {
 }
 
 /// A platform that names whatever address it is told for files, and notes what comes to any of its paths.
+///
+/// `status:N` names none, and says N of each file.
 async fn platform_that_names(
     address: &'static str,
 ) -> (String, std::sync::Arc<std::sync::Mutex<Vec<String>>>) {
@@ -184,6 +190,7 @@ async fn platform_that_names(
             let read = stream.read(&mut request).await.unwrap();
             let request = String::from_utf8_lossy(&request[..read]).into_owned();
             let named = address.replace("OWN", &own);
+            let said = address.strip_prefix("status:").map_or(0, |status| status.parse().unwrap());
             let body = match request.split_whitespace().nth(1).unwrap() {
                 path if path.contains("/token") => {
                     json!({"access_token": "the-token-0123", "expires_in": 7200})
@@ -192,15 +199,20 @@ async fn platform_that_names(
                     json!({"errcode": 0, "url": named, "file_id": "cloud://test.bucket/a"})
                 }
                 path if path.contains("/batchdownloadfile") => {
-                    json!({"errcode": 0, "file_list": [{"status": 0, "download_url": named}]})
+                    json!({"errcode": 0, "file_list": [
+                        {"fileid": "cloud://test.bucket/a", "status": said, "download_url": named}]})
                 }
                 _ => json!({}),
             };
-            let moved = request.contains(" /moved");
+            let request_is = ["moved", "stored"].into_iter().find(|it| request.contains(&format!(" /{it}")));
+            let request_is = request_is.unwrap_or_default();
             notes.lock().unwrap().push(request);
-            let (status, body) =
-                if moved { ("302 Found\r\nlocation: /elsewhere", json!({})) } else { ("200 OK", body) };
-            let length = body.to_string().len();
+            let (status, body) = match request_is {
+                "moved" => ("302 Found\r\nlocation: /elsewhere", "{}".to_owned()),
+                "stored" => ("204 No Content", String::new()),
+                _ => ("200 OK", body.to_string()),
+            };
+            let length = body.len();
             let answer = format!(
                 "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
             );
@@ -231,6 +243,71 @@ async fn an_address_inside_the_network_is_not_used() {
         assert_eq!((sent.status, sent.code()), (502, "storage_refused"), "{address}: {sent:?}");
         let read = server.send(file(&server, Method::GET, "a?stream=true")).await;
         assert_eq!((read.status, read.code()), (502, "storage_refused"), "{address}: {read:?}");
+        let led = server.send(file(&server, Method::GET, "a")).await;
+        assert_eq!((led.status, led.code()), (502, "storage_refused"), "{address}: {led:?}");
+        assert!(!led.body["next_step"].as_str().unwrap().contains("`platform`"), "there is none: {led:?}");
+    }
+}
+
+/// Sends three bytes of a file of a thousand, and waits for an answer.
+async fn put_part(server: &Server) -> String {
+    let mut stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let head = format!(
+        "PUT /v1/cloud/shop/test/files/a HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {KEY}\r\n\
+         Content-Length: 1000\r\nConnection: close\r\n\r\nabc"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_answers_before_it_has_the_file_has_not_stored_it() {
+    let lab = Lab::new(documented()).await;
+    let (url, _) = platform_that_names("OWN/stored").await;
+    let server = lab.serve(&classic("5m").replace("PLATFORM", &url));
+    let answer = put_part(&server).await;
+    assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("call_broken"), "{answer}");
+    assert_eq!(put(&server, "a", "whole").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_stops_coming_is_not_the_storages_fault() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&format!("{}[credentials.shop.gateway]\ntimeout = \"1s\"\n", classic("5m")));
+    let answer = put_part(&server).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 400") && answer.contains("nothing more of the file came"),
+        "{answer}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_answer_as_the_storage_does_has_not_stored_it() {
+    let lab = Lab::new(documented()).await;
+    let (url, _) = platform_that_names("OWN/welcome").await;
+    let server = lab.serve(&classic("5m").replace("PLATFORM", &url));
+    let answer = put(&server, "a", "x").await;
+    assert_eq!((answer.status, answer.code()), (502, "call_broken"), "{answer:?}");
+    let removed = server.send(file(&server, Method::DELETE, "a")).await;
+    assert_eq!((removed.status, removed.code()), (502, "call_broken"), "nothing said about it: {removed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_is_not_there_is_404() {
+    for (address, status, code) in [
+        ("status:1", 404, "no_such_file"),
+        ("status:-503003", 404, "no_such_file"),
+        ("status:-503001", 502, "cloud_refused"),
+        ("status:-503002", 403, "cloud_refused"),
+        ("status:-501003", 429, "cloud_refused"),
+    ] {
+        let lab = Lab::new(documented()).await;
+        let (url, _) = platform_that_names(address).await;
+        let server = lab.serve(&classic("5m").replace("PLATFORM", &url));
+        let refused = server.send(file(&server, Method::GET, "a")).await;
+        assert_eq!((refused.status, refused.code()), (status, code), "{address}: {refused:?}");
     }
 }
 

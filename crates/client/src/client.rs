@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
@@ -24,6 +23,8 @@ pub struct Client {
 
 const TIMEOUT: Duration = Duration::from_secs(75);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
+pub(crate) const TOO_LONG: &str = "the answer has more than 16 MiB";
 
 impl Client {
     /// A server by its URL, with a client key.
@@ -50,6 +51,8 @@ impl Client {
     }
 
     fn build(builder: reqwest::ClientBuilder, base: Url, place: String) -> Result<Client, ClientError> {
+        // A key goes to the server that was named, and nowhere else.
+        let builder = builder.redirect(reqwest::redirect::Policy::none());
         let built = builder.no_proxy().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT).build();
         let http = built.map_err(|error| ClientError::Unreachable {
             place: place.clone(),
@@ -170,11 +173,6 @@ impl Client {
         self.post(&path::cloud_function(&segment(credential), &segment(env), &segment(function)), event).await
     }
 
-    /// Whether this server is spoken to without TLS.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.base.scheme() == "http"
-    }
-
     /// Posts JSON through the gateway, and returns the platform's answer as it is.
     pub(crate) async fn post_raw(
         &self,
@@ -185,7 +183,7 @@ impl Client {
         let request = self.request(Method::POST, path)?.query(parameters);
         let (status, body, retry_after) =
             self.exchange(request.header(CONTENT_TYPE, "application/json").body(body)).await?;
-        if status.is_success() { Ok(body.into()) } else { Err(self.refused(status, &body, retry_after)) }
+        if status.is_success() { Ok(body) } else { Err(self.refused(status, &body, retry_after)) }
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, ClientError> {
@@ -212,7 +210,7 @@ impl Client {
     async fn exchange(
         &self,
         request: reqwest::RequestBuilder,
-    ) -> Result<(StatusCode, Bytes, Option<u64>), ClientError> {
+    ) -> Result<(StatusCode, Vec<u8>, Option<u64>), ClientError> {
         let failed = |error: reqwest::Error| {
             let (place, sent) = (self.place.clone(), !error.is_connect());
             let reason = innermost(&error.without_url());
@@ -225,13 +223,17 @@ impl Client {
         let status = response.status();
         let retry_after =
             response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        Ok((status, response.bytes().await.map_err(failed)?, retry_after))
+        let too_long = || ClientError::Broken { place: self.place.clone(), reason: TOO_LONG.to_owned() };
+        let body = whole(response).await.map_err(failed)?.ok_or_else(too_long)?;
+        Ok((status, body, retry_after))
     }
 
     fn refused(&self, status: StatusCode, body: &[u8], retry_after: Option<u64>) -> ClientError {
         match serde_json::from_slice::<Problem>(body) {
-            Ok(problem) => ClientError::Refused { problem: Box::new(problem), retry_after },
-            Err(_) => self.nonsense(status),
+            Ok(problem) if !status.is_redirection() => {
+                ClientError::Refused { problem: Box::new(problem), retry_after }
+            }
+            _ => self.nonsense(status),
         }
     }
 
@@ -251,6 +253,18 @@ pub(crate) fn segment(name: &str) -> String {
         .replace("%2D", "-")
         .replace("%2E", ".")
         .replace("%5F", "_")
+}
+
+/// An answer, unless it is longer than any should be.
+pub(crate) async fn whole(mut response: reqwest::Response) -> reqwest::Result<Option<Vec<u8>>> {
+    let mut read = Vec::new();
+    while let Some(piece) = response.chunk().await? {
+        if read.len().saturating_add(piece.len()) > LARGEST_ANSWER {
+            return Ok(None);
+        }
+        read.extend_from_slice(&piece);
+    }
+    Ok(Some(read))
 }
 
 pub(crate) fn innermost(error: &reqwest::Error) -> String {

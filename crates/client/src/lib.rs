@@ -22,7 +22,7 @@
 //! let big = collection("orders").filter(field("total").gt(100));
 //! let mut orders = std::pin::pin!(cloud.documents::<Order>(big));
 //! while let Some(order) = orders.try_next().await? {
-//!     let picture = cloud.download(&format!("cloud://prod-1a2b/{}.png", order._id)).await?;
+//!     let picture = cloud.download(&cloud.file_id(&format!("{}.png", order._id)).await?).await?;
 //!     println!("{}: {} bytes", order.total, picture.len().unwrap_or(0));
 //! }
 //! let sum: i64 = cloud.invoke("sum", &[1, 2]).await?;

@@ -195,14 +195,14 @@ async fn a_file_goes_up_and_comes_down_in_pieces() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_shorter_than_was_said_is_no_upload() {
+async fn a_file_of_another_length_than_was_said_is_no_upload() {
     let (_platform, cloud) = set().await;
     let short = cloud.upload("a", 10, std::io::Cursor::new(b"short".to_vec()), |_| {}).await.unwrap_err();
     assert!(matches!(&short, CallError::Local(_)) && short.to_string().contains("after 5 of 10"), "{short}");
     let id = cloud.file_id("a").await.unwrap();
+    let long = cloud.upload("a", 3, std::io::Cursor::new(b"longer".to_vec()), |_| {}).await.unwrap_err();
+    assert!(matches!(&long, CallError::Local(_)) && long.to_string().contains("more than 3"), "{long}");
     assert!(cloud.download(&id).await.is_err(), "nothing is there");
-    cloud.upload("a", 3, std::io::Cursor::new(b"longer".to_vec()), |_| {}).await.unwrap();
-    assert_eq!(cloud.download(&id).await.unwrap().len(), Some(3), "no more than was said");
 }
 
 #[tokio::test]
@@ -220,22 +220,82 @@ async fn links_come_in_batches_and_say_what_is_missing() {
     assert_eq!(platform.stats().by_path["/tcb/batchdownloadfile"].requests, 3);
 }
 
-/// A platform that answers in turn with these, whatever it is asked.
-async fn answers(bodies: Vec<serde_json::Value>) -> Cloud {
+/// Somebody who says this in turn, whatever he is asked; his address.
+async fn says(answers: Vec<String>) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
-        for body in bodies {
+        for answer in answers {
             let (mut stream, _) = listener.accept().await.unwrap();
             assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
-            let body = body.to_string();
-            let head =
-                format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
-            stream.write_all((head + &body).as_bytes()).await.unwrap();
+            // Who has heard enough goes away.
+            drop(stream.write_all(answer.as_bytes()).await);
         }
     });
+    url
+}
+
+/// A platform that answers in turn with these, whatever it is asked.
+async fn answers(bodies: Vec<serde_json::Value>) -> Cloud {
+    let answers = bodies.into_iter().map(|body| {
+        let body = body.to_string();
+        format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    });
+    let url = says(answers.collect()).await;
     Cloud::direct(&url, "test", FixedToken("t".to_owned())).unwrap()
+}
+
+#[tokio::test]
+async fn files_of_which_the_platform_says_nothing_are_not_done() {
+    let short = serde_json::json!({"errcode": 0, "delete_list": [{"fileid": "b", "status": 0}]});
+    let cloud = answers(vec![short]).await;
+    let removed = cloud.delete_files(&["a", "b"]).await.unwrap();
+    let done: Vec<_> = removed.iter().map(|file| (file.file_id.as_str(), file.outcome.is_ok())).collect();
+    assert_eq!(done, [("a", false), ("b", true)]);
+    let cloud = answers(vec![serde_json::json!({"errcode": 0, "file_list": [{"fileid": "b"}]})]).await;
+    let links = cloud.download_links(&["a", "b"], std::time::Duration::from_secs(60)).await.unwrap();
+    assert!(links.iter().all(|link| link.url.is_err()) && links.len() == 2, "{links:?}");
+}
+
+#[tokio::test]
+async fn what_does_not_answer_as_the_storage_does_has_not_stored_a_file() {
+    let hello = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello";
+    let url = says(vec![hello.to_owned()]).await;
+    let cloud =
+        answers(vec![serde_json::json!({"errcode": 0, "url": url, "file_id": "cloud://test.b/a"})]).await;
+    let failed = cloud.upload("a", 1, std::io::Cursor::new(b"x".to_vec()), |_| {}).await.unwrap_err();
+    assert!(matches!(&failed, CallError::Broken { .. }), "{failed}");
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_not_read() {
+    let endless = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", " ".repeat(17 << 20));
+    let url = says(vec![endless.clone()]).await;
+    let failed = tokenward_client::Client::new(&url, "key").unwrap().token("shop").await.unwrap_err();
+    assert!(failed.to_string().contains("16 MiB"), "{failed}");
+    let url = says(vec![endless]).await;
+    let cloud = Cloud::direct(&url, "test", FixedToken("t".to_owned())).unwrap();
+    let failed = cloud.add_collection("a").await.unwrap_err();
+    assert!(failed.to_string().contains("16 MiB"), "{failed}");
+}
+
+#[tokio::test]
+async fn a_key_follows_no_redirect() {
+    let moved = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let url = says(vec![moved.to_owned()]).await;
+    let failed = tokenward_client::Client::new(&url, "key").unwrap().token("shop").await.unwrap_err();
+    assert!(matches!(failed, tokenward_client::ClientError::Nonsense { status: 302, .. }), "{failed}");
+}
+
+#[tokio::test]
+async fn collections_without_a_total_are_read_to_the_end() {
+    let page = |count: usize| {
+        let row = |n| serde_json::json!({"name": format!("c{n}")});
+        serde_json::json!({"errcode": 0, "collections": (0..count).map(row).collect::<Vec<_>>()})
+    };
+    let cloud = answers(vec![page(100), page(3)]).await;
+    assert_eq!(cloud.collections().await.unwrap().len(), 103);
 }
 
 #[tokio::test]

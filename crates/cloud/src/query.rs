@@ -327,7 +327,7 @@ impl Query {
         let mut page = self.clone();
         page.skip = Some(self.skip.unwrap_or(0).saturating_add(read)).filter(|skip| *skip > 0);
         page.limit = Some(size.min(left));
-        if !page.orders.iter().any(|(path, _)| path == "_id" || path.starts_with("_id.")) {
+        if !page.orders.iter().any(|(path, _)| path == "_id") {
             page.orders.push(("_id".to_owned(), Order::Ascending));
         }
         page.get().map(Some)
@@ -416,6 +416,11 @@ mod tests {
         assert_eq!(page(0), Some(format!("{start}.skip(5).limit(20).get()")));
         assert_eq!(page(20), Some(format!("{start}.skip(25).limit(5).get()")));
         assert_eq!(page(25), None);
+        let inside = collection("c").order_by("_id.x", Order::Ascending).page(0, 1).unwrap().unwrap();
+        assert!(
+            inside.text().contains(r#".orderBy("_id.x","asc").orderBy("_id","asc")"#),
+            "a part is not unique"
+        );
         let plain = collection("c").query().page(0, 100).unwrap().unwrap();
         assert_eq!(plain.text(), r#"db.collection("c").orderBy("_id","asc").limit(100).get()"#);
     }

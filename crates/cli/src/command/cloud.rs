@@ -353,33 +353,35 @@ fn show(answer: &Value, as_json: bool) {
         return;
     };
     show_rows(documents, as_json);
-    if let Some(total) = answer.get("total").filter(|_| !as_json && std::io::stdout().is_terminal()) {
-        output::remark(&format!("{} of {total}", documents.len()));
+    // Whoever reads a page must learn that it is one, also in a pipe.
+    let total = answer.get("total").and_then(Value::as_u64).unwrap_or(0);
+    if total > documents.len() as u64 {
+        output::remark(&format!("{} of {total} documents", documents.len()));
     }
 }
 
 /// A table for people, JSON Lines for programs.
 pub fn show_rows(rows: &[Value], as_json: bool) {
     if as_json || !std::io::stdout().is_terminal() {
-        rows.iter().for_each(|row| output::text(&row.to_string()));
+        rows.iter().for_each(output::json_line);
     } else if !rows.is_empty() {
         output::text(&table(rows).trim_fmt());
     }
 }
 
 /// One column for each field of the first documents.
-pub fn table(documents: &[Value]) -> Table {
+fn table(documents: &[Value]) -> Table {
     let mut columns: Vec<&String> = Vec::new();
     for document in documents.iter().filter_map(Value::as_object) {
         columns.extend(document.keys().filter(|name| !columns.contains(name)).collect::<Vec<_>>());
     }
     let mut table = Table::new();
     table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(columns.iter().map(|name| printable(name)));
+    table.set_header(columns.iter().map(|name| cell(name)));
     for document in documents {
         let cells = columns.iter().map(|name| match document.get(name.as_str()) {
-            Some(Value::String(text)) => printable(text),
-            Some(value) => printable(&value.to_string()),
+            Some(Value::String(text)) => cell(text),
+            Some(value) => cell(&value.to_string()),
             None => String::new(),
         });
         table.add_row(cells);
@@ -387,11 +389,7 @@ pub fn table(documents: &[Value]) -> Table {
     table
 }
 
-/// Without what a terminal would obey: documents hold what strangers wrote.
-fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    shown
+/// What documents hold may have lines, and a cell has one.
+fn cell(text: &str) -> String {
+    output::printable(text).replace('\n', "\\n")
 }

@@ -1,15 +1,16 @@
 //! `tokenward cloud … db collections|export|import`: collections, and what moves whole ones.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 use tokenward_client::cloud_statements::Get;
 use tokenward_client::cloud_statements::structured::QueryRequest;
-use tokenward_client::{Cloud, ImportOptions, Job, Progress};
+use tokenward_client::{CallError, Cloud, ImportOptions, Job, Progress};
 
 use super::cloud::show_rows;
 use super::cloud_progress::Bar;
+use super::cloud_target::Target;
 use crate::failure::Failure;
 use crate::output;
 
@@ -31,15 +32,18 @@ pub enum Collections {
 /// Where an export goes.
 #[derive(Debug, Args)]
 pub struct ExportWishes {
-    /// The path of the file in the storage [default: tokenward-export/TIME.json]
+    /// The path of the file in the storage [default: tokenward-export/TIME-PID.json]
     #[arg(long, value_name = "PATH")]
     path: Option<String>,
     /// As CSV, which needs --field; else JSON, one document a line
     #[arg(long)]
     csv: bool,
-    /// A file to download the result to
+    /// A file to download the result to; - is standard output
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Replace that file if it is there
+    #[arg(long, requires = "out")]
+    force: bool,
 }
 
 /// What is imported, and how.
@@ -83,11 +87,12 @@ pub fn statement(text: Option<String>, built: Map<String, Value>) -> Result<Get,
         Failure::failed(format!("the statement: {error}"), "Correct the flags; nothing was sent.")
     };
     let request: QueryRequest = serde_json::from_value(built.into()).map_err(|error| wrong(&error))?;
-    request.statement().map_err(|error| wrong(&error))
+    request.export().map_err(|error| wrong(&error))
 }
 
 /// Exports, waits, and downloads the result if that is wanted.
 pub async fn export(cloud: &Cloud, statement: &Get, wishes: ExportWishes) -> Result<(), Failure> {
+    let target = wishes.out.as_deref().map(|out| Target::find(out, wishes.force)).transpose()?;
     let kind = if wishes.csv { "csv" } else { "json" };
     let path = wishes.path.unwrap_or_else(|| format!("tokenward-export/{}.{kind}", moment()));
     let job = cloud.export(statement, &path, wishes.csv).await?;
@@ -95,20 +100,29 @@ pub async fn export(cloud: &Cloud, statement: &Get, wishes: ExportWishes) -> Res
     let mut row = result(&job, &done);
     row.insert("path".to_owned(), path.clone().into());
     row.insert("file_url".to_owned(), done.file_url.clone().into());
-    if let Some(out) = wishes.out {
-        let download = match done.file_url.as_str() {
-            "" => cloud.download(&cloud.file_id(&path).await?).await?,
-            url => cloud.download_from(url).await?,
-        };
-        let size = write(download, &out).await?;
-        row.insert("file".to_owned(), out.display().to_string().into());
-        row.insert("size".to_owned(), size.into());
+    let Some(target) = target else {
+        output::json_line(&row.into());
+        return succeeded(&done);
+    };
+    let download = match done.file_url.as_str() {
+        "" => cloud.download(&cloud.file_id(&path).await?).await?,
+        url => cloud.download_from(url).await?,
+    };
+    let (shown, is_output) = (target.shown(), target.is_output());
+    let bar = Bar::of_bytes(download.len().unwrap_or(0));
+    let written = target.write(download, bar.part()).await;
+    bar.end();
+    row.insert("file".to_owned(), shown.into());
+    row.insert("size".to_owned(), written?.into());
+    if is_output {
+        output::json_remark(&row.into())
+    } else {
+        output::json_line(&row.into())
     }
-    output::text(&Value::from(row).to_string());
-    Ok(())
+    succeeded(&done)
 }
 
-/// Uploads a file, imports it, waits, and removes what it uploaded.
+/// Uploads a file, imports it, waits, and removes what it uploaded, unless the platform may still read it.
 pub async fn import(cloud: &Cloud, wishes: ImportWishes) -> Result<(), Failure> {
     let shown = wishes.file.display().to_string();
     let unreadable = |error: std::io::Error| {
@@ -117,53 +131,89 @@ pub async fn import(cloud: &Cloud, wishes: ImportWishes) -> Result<(), Failure> 
     let file = tokio::fs::File::open(&wishes.file).await.map_err(unreadable)?;
     let len = file.metadata().await.map_err(unreadable)?.len();
     let kind = if wishes.csv { "csv" } else { "json" };
-    let path = format!("tokenward-import/{}-{}.{kind}", moment(), std::process::id());
+    let path = format!("tokenward-import/{}.{kind}", moment());
     let bar = Bar::of_bytes(len);
     let uploaded = cloud.upload(&path, len, file, bar.part()).await;
     bar.end();
     let id = uploaded?;
     let options =
         ImportOptions { csv: wishes.csv, upsert: wishes.upsert, stop_on_error: wishes.stop_on_error };
-    let outcome = async {
-        let job = cloud.import(&wishes.collection, &path, options).await?;
-        finished(&job).await.map(|done| result(&job, &done))
+    let job = match cloud.import(&wishes.collection, &path, options).await {
+        Ok(job) => job,
+        Err(error) if error.may_have_had_effect() => return Err(unknown("the job", &path, &error)),
+        Err(error) => {
+            remove(cloud, &id, &path).await;
+            return Err(error.into());
+        }
     };
-    let outcome: Result<_, Failure> = outcome.await;
-    if let Err(error) = cloud.delete_files(&[id]).await {
-        output::remark(&format!("{path} is left in the storage: {error}"));
+    match finished(&job).await {
+        Ok(done) => {
+            remove(cloud, &id, &path).await;
+            output::json_line(&result(&job, &done).into());
+            succeeded(&done)
+        }
+        Err(error @ CallError::Job(_)) => {
+            remove(cloud, &id, &path).await;
+            Err(error.into())
+        }
+        Err(error) => Err(unknown(&format!("the job {}", job.id), &path, &error)),
     }
-    output::text(&Value::from(outcome?).to_string());
-    Ok(())
 }
 
-async fn finished(job: &Job) -> Result<Progress, Failure> {
+/// Nobody knows whether a job runs: its file stays.
+fn unknown(job: &str, path: &str, error: &CallError) -> Failure {
+    let message = format!("{error}\n  {job} may still run; its file is left in the storage at {path}");
+    let next = format!(
+        "Look at the collection before you import again; remove the file with `storage rm {path}` when the job is over."
+    );
+    Failure::failed(message, next)
+}
+
+async fn remove(cloud: &Cloud, id: &str, path: &str) {
+    let left = match cloud.delete_files(&[id]).await {
+        Ok(removed) => removed.into_iter().find_map(|file| file.outcome.err()).map(|it| it.to_string()),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(why) = left {
+        output::remark(&format!("{path} is left in the storage: {why}"));
+    }
+}
+
+/// A job that did not do all of its documents has not succeeded.
+fn succeeded(done: &Progress) -> Result<(), Failure> {
+    if done.failed == 0 {
+        return Ok(());
+    }
+    let message = format!("{} documents failed, {} succeeded: {}", done.failed, done.succeeded, done.message);
+    Err(Failure::failed(
+        message,
+        "Correct these documents and run it again; import with --upsert replaces those that are there.",
+    ))
+}
+
+async fn finished(job: &Job) -> Result<Progress, CallError> {
     let bar = Bar::of_documents();
     let done = job.finished(|progress| {
         bar.stands_at(progress.succeeded.saturating_add(progress.failed), &progress.status);
     });
     let done = done.await;
     bar.end();
-    Ok(done?)
+    done
 }
 
 fn result(job: &Job, done: &Progress) -> Map<String, Value> {
-    let numbers =
-        [("job_id", json!(job.id)), ("succeeded", json!(done.succeeded)), ("failed", json!(done.failed))];
-    numbers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let mut row = Map::new();
+    row.insert("job_id".to_owned(), job.id.into());
+    row.insert("succeeded".to_owned(), done.succeeded.into());
+    row.insert("failed".to_owned(), done.failed.into());
+    if done.failed > 0 {
+        row.insert("error_msg".to_owned(), done.message.clone().into());
+    }
+    row
 }
 
-async fn write(download: tokenward_client::Download, out: &Path) -> Result<u64, Failure> {
-    let bar = Bar::of_bytes(download.len().unwrap_or(0));
-    let file = tokio::fs::File::create(out).await;
-    let mut file = file.map_err(|error| {
-        Failure::failed(format!("cannot write {}: {error}", out.display()), "Check the path and its rights.")
-    })?;
-    let written = download.write_to(&mut file, bar.part()).await;
-    bar.end();
-    Ok(written?)
-}
-
-/// Now, as it can stand in a path.
+/// Now, as it can stand in a path, and in no other one.
 fn moment() -> String {
-    jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    format!("{now}-{}", std::process::id())
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tokenward_client::cloud_statements::wire::check_path;
 
 use crate::failure::Failure;
+use crate::output;
 
 /// A file on its way up.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct Source {
     pub file: PathBuf,
     /// In the cloud.
     pub path: String,
-    /// In bytes.
+    /// In bytes, when it was found.
     pub len: u64,
 }
 
@@ -25,8 +26,13 @@ pub struct Source {
 pub fn find(named: &[String], single: Option<&str>, prefix: Option<&str>) -> Result<Vec<Source>, Failure> {
     let mut sources = Vec::new();
     for name in named {
+        let before = sources.len();
         for place in matching(name)? {
             gather(&place, &mut sources)?;
+        }
+        if sources.len() == before {
+            let message = format!("there is no file in {name}");
+            return Err(Failure::failed(message, "Name a file, or a folder that has one."));
         }
     }
     if let Some(single) = single {
@@ -39,8 +45,7 @@ pub fn find(named: &[String], single: Option<&str>, prefix: Option<&str>) -> Res
     if let Some(prefix) = prefix.map(|prefix| prefix.trim_matches('/')).filter(|prefix| !prefix.is_empty()) {
         sources.iter_mut().for_each(|source| source.path = format!("{prefix}/{}", source.path));
     }
-    check(&sources)?;
-    Ok(sources)
+    distinct(sources)
 }
 
 /// What is there under this name, else what matches it as a pattern.
@@ -80,6 +85,8 @@ fn walk(folder: &Path, path: &Path, sources: &mut Vec<Source>) -> Result<(), Fai
             walk(&place, &path, sources)?;
         } else if place.is_file() {
             sources.push(source(&place, &path)?);
+        } else {
+            output::remark(&format!("{} is left out: it is no file", place.display()));
         }
     }
     Ok(())
@@ -99,19 +106,28 @@ fn source(file: &Path, path: &Path) -> Result<Source, Failure> {
     Ok(Source { file: file.to_owned(), path: path.to_owned(), len: about.len() })
 }
 
-/// Before anything is uploaded: every path can be, and none is meant twice.
-fn check(sources: &[Source]) -> Result<(), Failure> {
-    let mut taken: HashMap<&str, &Path> = HashMap::new();
-    for Source { file, path, .. } in sources {
+/// Before anything is uploaded: every path can be, none is meant twice, and the same file once more is the same file.
+fn distinct(sources: Vec<Source>) -> Result<Vec<Source>, Failure> {
+    let mut taken: HashMap<String, PathBuf> = HashMap::new();
+    let mut kept = Vec::with_capacity(sources.len());
+    for source in sources {
+        let Source { file, path, .. } = &source;
         check_path(path).map_err(|error| {
             Failure::failed(format!("{path:?}: {error}"), "Name another path with --as or --prefix.")
         })?;
-        if let Some(other) = taken.insert(path, file).filter(|other| *other != file) {
-            let message = format!("{} and {} would both become {path}", other.display(), file.display());
-            return Err(Failure::failed(message, "Upload them with two commands."));
-        }
+        let real = std::fs::canonicalize(file).unwrap_or_else(|_| file.clone());
+        match taken.get(path) {
+            Some(other) if *other == real => continue,
+            Some(other) => {
+                let message = format!("{} and {} would both become {path}", other.display(), file.display());
+                let next = "Upload them with two commands, one of them with --prefix or --as.";
+                return Err(Failure::failed(message, next));
+            }
+            None => taken.insert(path.clone(), real),
+        };
+        kept.push(source);
     }
-    Ok(())
+    Ok(kept)
 }
 
 #[cfg(test)]
@@ -147,8 +163,18 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_without_files_is_no_success() {
+        let folder = folder();
+        std::fs::create_dir_all(folder.path().join("empty/inside")).unwrap();
+        let empty = folder.path().join("empty").to_str().unwrap().to_owned();
+        assert!(find(&[empty], None, None).is_err());
+    }
+
+    #[test]
     fn nothing_is_uploaded_twice_to_one_path() {
         let folder = folder();
+        let note = folder.path().join("note.txt").to_str().unwrap().to_owned();
+        assert_eq!(find(&[note.clone(), note], None, None).unwrap().len(), 1, "it is the same file");
         std::fs::write(folder.path().join("pictures/note.txt"), "other").unwrap();
         let both = ["note.txt", "pictures/note.txt"];
         let both = both.map(|name| folder.path().join(name).to_str().unwrap().to_owned());

@@ -5,19 +5,18 @@
 //! in the storage, which the platform's HTTP API cannot tell.
 
 use std::collections::HashMap;
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Subcommand;
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
-use tokenward_client::cloud_statements::wire;
-use tokenward_client::{CallError, Cloud, Link};
+use tokenward_client::{CallError, Cloud, Link, Refused};
 
-use super::cloud::table;
+use super::cloud::show_rows;
 use super::cloud_progress::Bar;
 use super::cloud_sources::{self, Source};
+use super::cloud_target::Target;
 use crate::failure::Failure;
 use crate::output;
 
@@ -47,6 +46,9 @@ pub enum Storage {
         /// The file to write a single one to; - is standard output
         #[arg(long, short, value_name = "FILE", conflicts_with = "dir")]
         out: Option<PathBuf>,
+        /// Replace files that are there
+        #[arg(long)]
+        force: bool,
     },
     /// Print addresses that files can be downloaded from without a key
     Links {
@@ -75,13 +77,15 @@ pub async fn run(cloud: &Cloud, what: Storage, as_json: bool) -> Result<(), Fail
             let sources = cloud_sources::find(&sources, path.as_deref(), prefix.as_deref())?;
             put(cloud, sources, as_json).await
         }
-        Storage::Get { files, dir, out } => get(cloud, files, &dir, out.as_deref(), as_json).await,
+        Storage::Get { files, dir, out, force } => {
+            get(cloud, files, &dir, out.as_deref(), force, as_json).await
+        }
         Storage::Links { files, max_age } => {
             let ids = ids(cloud, &files).await?;
             let links = cloud.download_links(&ids, max_age).await?;
             let rows = links.into_iter().map(|Link { file_id, url }| match url {
                 Ok(url) => Ok(json!({ "file_id": file_id, "url": url })),
-                Err(refused) => Err(missing(&file_id, refused.status, &refused.message)),
+                Err(refused) => Err(Undone::refused(file_id, refused)),
             });
             show(rows.collect(), as_json)
         }
@@ -90,7 +94,7 @@ pub async fn run(cloud: &Cloud, what: Storage, as_json: bool) -> Result<(), Fail
             let removed = cloud.delete_files(&ids).await?;
             let rows = removed.into_iter().map(|file| match file.outcome {
                 Ok(()) => Ok(json!({ "file_id": file.file_id, "removed": true })),
-                Err(refused) => Err(missing(&file.file_id, refused.status, &refused.message)),
+                Err(refused) => Err(Undone::refused(file.file_id, refused)),
             });
             show(rows.collect(), as_json)
         }
@@ -102,8 +106,8 @@ async fn put(cloud: &Cloud, sources: Vec<Source>, as_json: bool) -> Result<(), F
     let uploads = sources.into_iter().map(|source| {
         let bar = bar.clone();
         async move {
-            let shown = source.file.display().to_string();
-            upload(cloud, source, bar).await.map_err(|error| format!("{shown}: {error}"))
+            let file = source.file.display().to_string();
+            upload(cloud, source, bar).await.map_err(|error| Undone { file, error })
         }
     });
     let rows: Vec<_> = stream::iter(uploads).buffered(AT_ONCE).collect().await;
@@ -113,9 +117,10 @@ async fn put(cloud: &Cloud, sources: Vec<Source>, as_json: bool) -> Result<(), F
 
 async fn upload(cloud: &Cloud, source: Source, bar: Bar) -> Result<Value, CallError> {
     let file = tokio::fs::File::open(&source.file).await?;
-    let told = bar.part();
-    let id = cloud.upload(&source.path, source.len, file, told).await?;
-    Ok(json!({ "path": source.path, "file_id": id, "size": source.len }))
+    // It may have changed since it was found: what counts is the file that is read now.
+    let len = file.metadata().await?.len();
+    let id = cloud.upload(&source.path, len, file, bar.part()).await?;
+    Ok(json!({ "path": source.path, "file_id": id, "size": len }))
 }
 
 async fn get(
@@ -123,6 +128,7 @@ async fn get(
     files: Vec<String>,
     dir: &Path,
     out: Option<&Path>,
+    force: bool,
     as_json: bool,
 ) -> Result<(), Failure> {
     let ids = ids(cloud, &files).await?;
@@ -134,35 +140,31 @@ async fn get(
         }
         None => local_places(&ids, dir)?,
     };
-    if out == Some(Path::new("-")) {
-        let id = ids.first().map(String::as_str).unwrap_or_default();
-        cloud.download(id).await?.write_to(&mut tokio::io::stdout(), |_| {}).await?;
-        return Ok(());
-    }
+    // Before anything is written: nothing is replaced unless that was said.
+    let targets = places.iter().map(|place| Target::find(place, force)).collect::<Result<Vec<_>, _>>()?;
+    let is_output = targets.iter().any(Target::is_output);
     let bar = Bar::of_bytes(0);
-    let downloads = ids.iter().zip(places).map(|(id, place)| {
+    let downloads = ids.iter().zip(targets).map(|(id, target)| {
         let bar = bar.clone();
-        async move { download(cloud, id, &place, bar).await.map_err(|error| format!("{id}: {error}")) }
+        async move {
+            let file = id.clone();
+            download(cloud, id, target, bar).await.map_err(|error| Undone { file, error })
+        }
     });
-    let rows: Vec<_> = stream::iter(downloads).buffered(AT_ONCE).collect().await;
+    let mut rows: Vec<_> = stream::iter(downloads).buffered(AT_ONCE).collect().await;
     bar.end();
+    if is_output && rows.iter().all(Result::is_ok) {
+        rows.clear();
+    }
     show(rows, as_json)
 }
 
-/// Under another name until it is whole, so that nobody takes half of it for the file.
-async fn download(cloud: &Cloud, id: &str, place: &Path, bar: Bar) -> Result<Value, CallError> {
-    use std::os::unix::fs::PermissionsExt as _;
+async fn download(cloud: &Cloud, id: &str, target: Target, bar: Bar) -> Result<Value, CallError> {
     let download = cloud.download(id).await?;
     bar.expect(download.len().unwrap_or(0));
-    let folder = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    // What the umask leaves, as for any file that a command makes.
-    let permissions = std::fs::Permissions::from_mode(0o666);
-    let part = tempfile::Builder::new().prefix(".tokenward-").permissions(permissions).tempfile_in(folder)?;
-    let mut file = tokio::fs::File::from_std(part.reopen()?);
-    let size = download.write_to(&mut file, bar.part()).await?;
-    part.persist(place).map_err(|error| error.error)?;
-    Ok(json!({ "file_id": id, "file": place.display().to_string(), "size": size }))
+    let file = target.shown();
+    let size = target.write(download, bar.part()).await?;
+    Ok(json!({ "file_id": id, "file": file, "size": size }))
 }
 
 /// Where each file goes: its last name, into the folder. Two of the same name would overwrite each other.
@@ -198,30 +200,49 @@ fn is_id(file: &str) -> bool {
     file.starts_with("cloud://")
 }
 
-fn missing(file_id: &str, status: i64, message: &str) -> String {
-    let known = wire::refusal(&json!({ "errcode": status, "errmsg": message }));
-    known.map_or_else(|| format!("{file_id}: {message}"), |error| format!("{file_id}: {error}"))
+/// A file with which nothing came to pass, and why.
+struct Undone {
+    file: String,
+    error: CallError,
+}
+
+impl Undone {
+    fn refused(file: String, refused: Refused) -> Undone {
+        Undone { file: file.clone(), error: CallError::File { file, refused } }
+    }
+
+    fn message(&self) -> String {
+        match &self.error {
+            error @ CallError::File { .. } => error.to_string(),
+            error => format!("{}: {error}", self.file),
+        }
+    }
 }
 
 /// What was done, and what was not.
-fn show(rows: Vec<Result<Value, String>>, as_json: bool) -> Result<(), Failure> {
-    let (all, mut done, mut failed) = (rows.len(), Vec::new(), Vec::new());
+fn show(rows: Vec<Result<Value, Undone>>, as_json: bool) -> Result<(), Failure> {
+    let (all, mut done, mut undone) = (rows.len(), Vec::new(), Vec::new());
     for row in rows {
         match row {
             Ok(row) => done.push(row),
-            Err(error) => failed.push(error),
+            Err(why) => undone.push(why),
         }
     }
-    if as_json || !std::io::stdout().is_terminal() {
-        done.iter().for_each(|row| output::text(&row.to_string()));
-    } else if !done.is_empty() {
-        output::text(&table(&done).trim_fmt());
-    }
-    match failed.as_slice() {
+    show_rows(&done, as_json);
+    match undone.as_slice() {
         [] => Ok(()),
-        [only] if all == 1 => Err(Failure::failed(only, "Check the path, the environment and the network.")),
+        [only] if all == 1 => Err(Failure::failed(only.message(), only.error.next_step())),
         several => {
-            several.iter().for_each(|error| output::remark(error));
+            for why in several {
+                let (message, next_step) = (why.message(), why.error.next_step());
+                if as_json {
+                    output::json_remark(
+                        &json!({ "file": why.file, "error": message, "next_step": next_step }),
+                    );
+                } else {
+                    output::remark(&format!("{message}\n  {next_step}"));
+                }
+            }
             let message = format!("{} of {all} files failed", several.len());
             Err(Failure::failed(
                 message,

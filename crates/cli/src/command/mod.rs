@@ -7,6 +7,7 @@ mod cloud_jobs;
 mod cloud_progress;
 mod cloud_sources;
 mod cloud_storage;
+mod cloud_target;
 pub mod completions;
 pub mod emulate;
 pub mod refresh;

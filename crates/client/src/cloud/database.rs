@@ -116,9 +116,14 @@ impl Cloud {
             let request =
                 ListCollections { env: self.env.clone(), limit: Some(COLLECTIONS), offset: Some(offset) };
             let Collections { collections, pager } = self.ask(&request, Again::Freely).await?;
-            let is_last = collections.is_empty();
+            let read = collections.len();
             all.extend(collections);
-            if is_last || all.len() as u64 >= pager.total {
+            // Without a total, a page that is not full is the last.
+            let is_last = match pager.total {
+                0 => read < COLLECTIONS as usize,
+                total => read == 0 || all.len() as u64 >= total,
+            };
+            if is_last {
                 return Ok(all);
             }
         }

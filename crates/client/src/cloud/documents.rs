@@ -9,7 +9,8 @@ use tokenward_cloud::{Kind, Query};
 use super::{CallError, Cloud};
 
 /// How many documents are asked for at once. A page that is larger than the platform answers with, 1 MB, is asked for
-/// in halves.
+/// in halves, and so are those
+/// after it.
 pub const PAGE: u32 = 100;
 
 /// Where reading is.

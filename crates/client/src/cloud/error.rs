@@ -3,7 +3,7 @@
 use tokenward_cloud::wire::{FormError, LimitError, PathError};
 use tokenward_cloud::{BuildError, CloudError, Kind, ReadError};
 
-use super::SourceError;
+use super::{Refused, SourceError};
 use crate::ClientError;
 use crate::client::innermost;
 
@@ -64,14 +64,12 @@ pub enum CallError {
     #[error("files are not sent to or fetched from {0}")]
     Address(String),
     /// There is no such file, or it cannot be had.
-    #[error("{file}: {message}")]
+    #[error("{file}: {refused}")]
     File {
         /// Its id.
         file: String,
-        /// The platform's status; not 0.
-        status: i64,
-        /// The platform's words.
-        message: String,
+        /// What the platform says.
+        refused: Refused,
     },
     /// The storage refused.
     #[error("the storage refuses with HTTP {status}: {code} {message}")]
@@ -106,7 +104,7 @@ impl CallError {
     pub fn kind(&self) -> Option<Kind> {
         match self {
             CallError::Refused(refusal) => Some(refusal.kind()),
-            CallError::File { .. } => Some(Kind::Missing),
+            CallError::File { refused, .. } => Some(refused.kind()),
             CallError::Storage { .. } => Some(Kind::Storage),
             _ => None,
         }
@@ -116,13 +114,18 @@ impl CallError {
     #[must_use]
     pub fn may_have_had_effect(&self) -> bool {
         match self {
-            CallError::Refused(refusal) => matches!(refusal.kind(), Kind::Timeout | Kind::Platform),
+            CallError::Refused(refusal) => {
+                // A function that fails, returns too much or makes a call that is refused has run.
+                let ran = matches!(refusal.code, -604_199..=-604_100 | -604_001);
+                ran || matches!(refusal.kind(), Kind::Timeout | Kind::Platform | Kind::Function)
+            }
             CallError::Server(ClientError::Refused { problem, .. }) => {
                 matches!(problem.code.as_str(), "call_broken" | "call_timed_out")
             }
             CallError::Server(ClientError::Broken { .. } | ClientError::Nonsense { .. })
             | CallError::Broken { .. }
-            | CallError::Unreadable(_) => true,
+            | CallError::Unreadable(_)
+            | CallError::Returned(_) => true,
             _ => false,
         }
     }
@@ -146,6 +149,7 @@ impl CallError {
         match self {
             CallError::Refused(refusal) => refusal.next_step().to_owned(),
             CallError::Server(error) => error.next_step(),
+            CallError::File { refused, .. } => refused.next_step().to_owned(),
             other => other.own_next_step().to_owned(),
         }
     }
@@ -164,11 +168,39 @@ impl CallError {
             CallError::Statement(_) | CallError::Limit(_) => "Correct the call; nothing was sent.",
             CallError::Path(_) => "Use a path like pictures/1.png.",
             CallError::Form(_) | CallError::Address(_) => "Look at who answers in the platform's place.",
-            CallError::File { .. } => "Check the file id and the environment.",
             CallError::Storage { .. } => "Upload again: what is signed for an upload is good for 15 minutes.",
             CallError::Local(_) => "Check the path, its rights and the free space of the disk.",
             CallError::Job(_) => "Correct what the message names, and begin again.",
-            CallError::Refused(_) | CallError::Server(_) => "",
+            CallError::Refused(_) | CallError::Server(_) | CallError::File { .. } => "",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn whether_a_refused_call_may_have_had_its_effect() {
+        for (code, may) in [
+            (-1, true),
+            (-501_002, true),
+            (-504_001, true),
+            (-504_002, true),
+            (-604_001, true),
+            (-604_100, true),
+            (-604_101, true),
+            (-604_103, true),
+            (40_001, false),
+            (-501_003, false),
+            (-502_005, false),
+            (-602_002, false),
+        ] {
+            let refused = CallError::Refused(CloudError::new(code, ""));
+            assert_eq!(refused.may_have_had_effect(), may, "{code}");
+        }
+        let returned = serde_json::from_str::<i64>("\"text\"").unwrap_err();
+        assert!(CallError::Returned(returned).may_have_had_effect(), "the function ran");
     }
 }

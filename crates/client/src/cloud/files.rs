@@ -1,6 +1,7 @@
 //! Files: up, down, away. Any size, in constant memory.
 
 use std::collections::hash_map::RandomState;
+use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokenward_cloud::wire::{
     BatchDeleteFile, BatchDownloadFile, FileToDownload, Form, MOST_FILES, UploadFile, UploadFileAnswer,
     check_path,
 };
+use tokenward_cloud::{CloudError, Kind};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
 use super::transfer::{self, Moved};
@@ -33,10 +35,10 @@ pub struct Removed {
     pub outcome: Result<(), Refused>,
 }
 
-/// What the platform says about a file.
+/// What the platform says about a file that it does nothing with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Its status; not 0.
+    /// Its status; 0 if it says nothing about the file.
     pub status: i64,
     /// Its words.
     pub message: String,
@@ -57,7 +59,7 @@ impl Cloud {
     /// many bytes have passed.
     ///
     /// # Errors
-    /// The platform or the storage refuses, or the file ends before its length.
+    /// The platform or the storage refuses, or the file has another length.
     pub async fn upload(
         &self,
         path: &str,
@@ -66,18 +68,25 @@ impl Cloud {
         told: impl FnMut(u64) + Send + 'static,
     ) -> Result<String, CallError> {
         let prepared = self.prepare_upload(path).await?;
-        let url = transfer::address(&prepared.url, self.way.is_plain())?;
+        let url = transfer::address(&prepared.url, self.way.platform())?;
         let form = Form::new(&prepared, path, &boundary())?;
         let (body_len, moved, place) = (form.len(len), Moved::default(), transfer::place(&url));
         let pieces = transfer::pieces(file, len, moved.clone(), told);
-        let body = reqwest::Body::wrap_stream(transfer::framed(form.before, pieces, form.after));
+        let body =
+            reqwest::Body::wrap_stream(transfer::framed(form.before, pieces, form.after, moved.clone()));
         let request = self.storage.post(url).header(CONTENT_TYPE, form.content_type);
         let request = request.header(CONTENT_LENGTH, body_len).body(body);
         let response = transfer::send(request, &place, &moved).await?;
-        match response.status().as_u16() {
-            200 | 204 => Ok(prepared.file_id),
-            _ => Err(transfer::refusal(response, &place).await),
+        if !matches!(response.status().as_u16(), 200 | 204) {
+            return Err(transfer::refusal(response, &place).await);
         }
+        // What says something is not the storage, and what answers before it has the whole file has not stored it.
+        let reason = match moved.is_whole(len) {
+            true if transfer::is_silent(response, &place).await? => return Ok(prepared.file_id),
+            true => "it does not answer as the storage does",
+            false => "it answered before it had the whole file",
+        };
+        Err(CallError::Broken { place, reason: reason.to_owned() })
     }
 
     /// The id of the file at a path, whether it is there or not. Only the platform knows all of it.
@@ -97,8 +106,8 @@ impl Cloud {
         paths.iter().try_for_each(|path| check_path(path))?;
         let id = self.file_id(first).await?;
         let Some(root) = id.strip_suffix(first).map(str::to_owned) else {
-            let message = format!("the platform names it {id}");
-            return Err(CallError::File { file: (*first).to_owned(), status: -1, message });
+            let refused = Refused { status: 0, message: format!("the platform names it {id}") };
+            return Err(CallError::File { file: (*first).to_owned(), refused });
         };
         Ok(paths.iter().map(|path| format!("{root}{path}")).collect())
     }
@@ -124,9 +133,14 @@ impl Cloud {
             let files = batch.iter().map(|id| FileToDownload { fileid: id.as_ref().to_owned(), max_age });
             let request = BatchDownloadFile { env: self.env.clone(), file_list: files.collect() };
             let answer = self.ask(&request, Again::Freely).await?;
-            links.extend(answer.file_list.into_iter().map(|file| Link {
-                file_id: file.fileid,
-                url: outcome(file.status, file.errmsg).map(|()| file.download_url),
+            links.extend(batch.iter().map(|id| {
+                let said = answer.file_list.iter().find(|file| file.fileid == id.as_ref());
+                let url = match said {
+                    Some(file) if file.status != 0 => Err(Refused::new(file.status, &file.errmsg)),
+                    Some(file) if !file.download_url.is_empty() => Ok(file.download_url.clone()),
+                    _ => Err(Refused::nothing_said()),
+                };
+                Link { file_id: id.as_ref().to_owned(), url }
             }));
         }
         Ok(links)
@@ -138,13 +152,8 @@ impl Cloud {
     /// There is no such file, or the platform or the storage refuses.
     pub async fn download(&self, file_id: &str) -> Result<Download, CallError> {
         let link = self.download_links(&[file_id], SOON).await?.into_iter().next();
-        let missing = || Err(Refused { status: -1, message: "the platform names no address".to_owned() });
-        let url = link.map_or_else(missing, |link| link.url);
-        let url = url.map_err(|Refused { status, message }| CallError::File {
-            file: file_id.to_owned(),
-            status,
-            message,
-        })?;
+        let url = link.map_or_else(|| Err(Refused::nothing_said()), |link| link.url);
+        let url = url.map_err(|refused| CallError::File { file: file_id.to_owned(), refused })?;
         self.download_from(&url).await
     }
 
@@ -153,7 +162,7 @@ impl Cloud {
     /// # Errors
     /// The storage refuses.
     pub async fn download_from(&self, url: &str) -> Result<Download, CallError> {
-        let url = transfer::address(url, self.way.is_plain())?;
+        let url = transfer::address(url, self.way.platform())?;
         let place = transfer::place(&url);
         let response = transfer::send(self.storage.get(url), &place, &Moved::default()).await?;
         if response.status().is_success() {
@@ -172,12 +181,14 @@ impl Cloud {
         for batch in file_ids.chunks(MOST_FILES) {
             let fileid_list = batch.iter().map(|id| id.as_ref().to_owned()).collect();
             let answer = self.call(&BatchDeleteFile { env: self.env.clone(), fileid_list }).await?;
-            removed.extend(
-                answer
-                    .delete_list
-                    .into_iter()
-                    .map(|file| Removed { file_id: file.fileid, outcome: outcome(file.status, file.errmsg) }),
-            );
+            removed.extend(batch.iter().map(|id| {
+                let outcome = match answer.delete_list.iter().find(|file| file.fileid == id.as_ref()) {
+                    Some(file) if file.status == 0 => Ok(()),
+                    Some(file) => Err(Refused::new(file.status, &file.errmsg)),
+                    None => Err(Refused::nothing_said()),
+                };
+                Removed { file_id: id.as_ref().to_owned(), outcome }
+            }));
         }
         Ok(removed)
     }
@@ -224,8 +235,42 @@ impl Download {
     }
 }
 
-fn outcome(status: i64, message: String) -> Result<(), Refused> {
-    if status == 0 { Ok(()) } else { Err(Refused { status, message }) }
+impl Refused {
+    fn new(status: i64, message: &str) -> Refused {
+        Refused { status, message: message.to_owned() }
+    }
+
+    fn nothing_said() -> Refused {
+        Refused { status: 0, message: "the platform's answer says nothing about it".to_owned() }
+    }
+
+    /// The platform's refusal, where its code is known.
+    fn known(&self) -> Option<CloudError> {
+        Some(CloudError::new(self.status, &*self.message)).filter(|error| error.kind() != Kind::Other)
+    }
+
+    /// What it is about. Codes of the platform that are not known mean that there is no such file.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        let unknown = if self.status == 0 { Kind::Other } else { Kind::Missing };
+        self.known().map_or(unknown, |error| error.kind())
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn next_step(&self) -> &'static str {
+        self.known().map_or("Check the path or the id of the file, and the environment.", |it| it.next_step())
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.known() {
+            Some(error) => error.fmt(f),
+            None if self.status == 0 => f.write_str(&self.message),
+            None => write!(f, "there is no such file ({}: {})", self.status, self.message),
+        }
+    }
 }
 
 /// What does not occur in a file: 128 bits of the keys that the standard library draws for its maps.

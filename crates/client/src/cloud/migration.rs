@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use tokenward_cloud::Get;
-use tokenward_cloud::wire::{Export, Import, MigrationAnswer, MigrationInfo, conflict_mode, file_type};
+use tokenward_cloud::wire::{
+    Export, Import, MigrationAnswer, MigrationInfo, check_path, conflict_mode, file_type,
+};
 
 use super::{Again, CallError, Cloud};
 
@@ -60,6 +62,7 @@ impl Cloud {
         file_path: &str,
         options: ImportOptions,
     ) -> Result<Job, CallError> {
+        check_path(file_path)?;
         let request = Import {
             env: self.env.clone(),
             collection_name: collection.to_owned(),
@@ -76,6 +79,7 @@ impl Cloud {
     /// # Errors
     /// The platform refuses.
     pub async fn export(&self, statement: &Get, file_path: &str, csv: bool) -> Result<Job, CallError> {
+        check_path(file_path)?;
         let request = Export::new(&self.env, file_path, file_type(csv), statement);
         Ok(self.job(self.call(&request).await?.job_id))
     }

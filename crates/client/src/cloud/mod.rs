@@ -52,6 +52,9 @@ pub(crate) enum Again {
 /// The pauses before a call that only reads is made again.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
 
+/// What took longer is not made again: whoever waits has waited enough.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 impl Cloud {
     pub(crate) fn through(client: Client, credential: String, env: String) -> Result<Cloud, ClientError> {
         Ok(Cloud { way: Way::gateway(client, credential), env, storage: transfer::storage_client()? })
@@ -98,6 +101,7 @@ impl Cloud {
         again: Again,
     ) -> Result<T, CallError> {
         let mut pauses = PAUSES.iter();
+        let begun = tokio::time::Instant::now();
         loop {
             let failed = match self.way.post(path, parameters, &body).await {
                 Ok(answer) => match wire::read(&answer) {
@@ -107,7 +111,8 @@ impl Cloud {
                 },
                 Err(failed) => failed,
             };
-            let pause = pauses.next().filter(|_| again == Again::Freely && failed.may_pass_soon());
+            let again = again == Again::Freely && begun.elapsed() < PATIENCE && failed.may_pass_soon();
+            let pause = pauses.next().filter(|_| again);
             let Some(pause) = pause else { return Err(failed) };
             tokio::time::sleep(*pause).await;
         }

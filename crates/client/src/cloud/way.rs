@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokenward_cloud::{Kind, wire};
 
 use super::{CallError, TokenSource};
-use crate::client::{innermost, segment};
+use crate::client::{TOO_LONG, innermost, segment, whole};
 use crate::{Client, ClientError};
 
 /// How calls get to the platform.
@@ -56,11 +56,11 @@ impl Way {
         Ok(Way::Direct { http, base, tokens: Arc::new(tokens) })
     }
 
-    /// Whether files may come and go without TLS, because calls do, too: at an emulator.
-    pub fn is_plain(&self) -> bool {
+    /// The platform, where its address is known.
+    pub fn platform(&self) -> Option<&Url> {
         match self {
-            Way::Gateway { client, .. } => client.is_plain(),
-            Way::Direct { base, .. } => base.scheme() == "http",
+            Way::Gateway { .. } => None,
+            Way::Direct { base, .. } => Some(base),
         }
     }
 
@@ -122,12 +122,10 @@ async fn exchange(
     let request = request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body.to_vec());
     let place = || base.origin().ascii_serialization();
     let failed = |error: reqwest::Error| CallError::of_connection(place(), error);
+    let broken = |reason: String| CallError::Broken { place: place(), reason };
     let response = request.send().await.map_err(failed)?;
     let status = response.status();
-    let answer = response.bytes().await.map_err(failed)?;
+    let answer = whole(response).await.map_err(failed)?.ok_or_else(|| broken(TOO_LONG.to_owned()))?;
     // Refusals come with 200; what comes with something else was said by something in between.
-    if status.is_success() {
-        return Ok(answer.into());
-    }
-    Err(CallError::Broken { place: place(), reason: format!("HTTP {}", status.as_u16()) })
+    if status.is_success() { Ok(answer) } else { Err(broken(format!("HTTP {}", status.as_u16()))) }
 }

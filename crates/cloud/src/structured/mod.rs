@@ -129,6 +129,9 @@ pub struct AggregateRequest {
     pub stages: Vec<Json>,
 }
 
+/// How many documents a query reads at most.
+const MOST_DOCUMENTS: u32 = 1000;
+
 /// The direction of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -180,11 +183,24 @@ fn selection(name: String, filter: &Map<String, Json>) -> Result<Query, Structur
 }
 
 impl QueryRequest {
-    /// As a statement.
+    /// As a statement. The platform reads a thousand documents at most, and says nothing of a larger limit.
     ///
     /// # Errors
     /// Says where it is wrong.
     pub fn statement(self) -> Result<Get, StructuredError> {
+        if self.limit.is_some_and(|limit| limit > MOST_DOCUMENTS) {
+            return Err(
+                Place::top("limit").wrong(Wrong::Shape("at most 1000; `skip` leads to the next page"))
+            );
+        }
+        self.export()
+    }
+
+    /// As the statement of an export, which has no page.
+    ///
+    /// # Errors
+    /// Says where it is wrong.
+    pub fn export(self) -> Result<Get, StructuredError> {
         if let Some(id) = self.doc {
             let alone = self.filter.is_empty()
                 && self.order.is_empty()

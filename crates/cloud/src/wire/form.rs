@@ -26,6 +26,9 @@ pub enum PathError {
     /// It has a segment that other programs would take for a way up.
     #[error("the path of a file has the segment `.` or `..`")]
     Dots,
+    /// It has a backslash, which other programs would take for a slash.
+    #[error("the path of a file has a backslash")]
+    Backslash,
     /// It is too long.
     #[error("the path of a file has more than {LONGEST_PATH} bytes")]
     TooLong,
@@ -56,11 +59,15 @@ pub fn check_path(path: &str) -> Result<(), PathError> {
     if path.chars().any(char::is_control) {
         return Err(PathError::Control);
     }
-    match path.split('/').find(|segment| matches!(*segment, "" | "." | "..")) {
-        Some("") => Err(PathError::Slash),
-        Some(_) => Err(PathError::Dots),
-        None => Ok(()),
+    if path.contains('\\') {
+        return Err(PathError::Backslash);
     }
+    if path.split('/').any(str::is_empty) {
+        return Err(PathError::Slash);
+    }
+    // Some servers cut a segment at a semicolon before they look for dots.
+    let mut segments = path.split('/').map(|segment| segment.split(';').next().unwrap_or_default());
+    if segments.any(|segment| matches!(segment, "." | "..")) { Err(PathError::Dots) } else { Ok(()) }
 }
 
 impl Form {
@@ -136,12 +143,14 @@ mod tests {
             ("a//b", PathError::Slash),
             ("a/", PathError::Slash),
             ("a/../b", PathError::Dots),
+            ("a/..;x/b", PathError::Dots),
+            ("a\\b", PathError::Backslash),
             ("a\nb", PathError::Control),
             (&"x".repeat(851), PathError::TooLong),
         ] {
             assert_eq!(check_path(path), Err(wrong), "{path}");
         }
-        assert_eq!(check_path("商品/图 1.png"), Ok(()));
+        assert_eq!(check_path("商品/图 1;2.png"), Ok(()));
     }
 
     #[test]

@@ -37,6 +37,14 @@ fn stages(stages: Value) -> Result<String, StructuredError> {
 }
 
 #[test]
+fn a_limit_that_the_platform_would_cut_is_refused() {
+    let request = |limit| read::<QueryRequest>(json!({"collection": "c", "limit": limit}));
+    assert!(request(1000).statement().is_ok());
+    assert!(request(1001).statement().unwrap_err().to_string().starts_with("limit: "));
+    assert!(request(1001).export().is_ok(), "an export has no page");
+}
+
+#[test]
 fn a_whole_query() {
     let request: QueryRequest = read(json!({
         "collection": "orders", "where": {"age": {"$gt": 3}}, "order": [["age", "desc"]],

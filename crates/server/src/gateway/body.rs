@@ -54,6 +54,8 @@ struct Copied {
     len: u64,
     /// Whether more may come.
     passing: bool,
+    /// Whether what stands after it has been taken as well.
+    closed: bool,
     fate: Fate,
 }
 
@@ -80,7 +82,7 @@ impl Copy {
 
     fn new(limit: usize, most: u64, passing: bool) -> Arc<Copy> {
         let fate = if passing { Fate::Passing } else { Fate::Complete };
-        let state = Mutex::new(Copied { bytes: BytesMut::new(), len: 0, passing, fate });
+        let state = Mutex::new(Copied { bytes: BytesMut::new(), len: 0, passing, closed: false, fate });
         Arc::new(Copy { limit, most, state, progress: AtomicI64::new(clock::boot().0) })
     }
 
@@ -94,6 +96,13 @@ impl Copy {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         self.lock().passing
+    }
+
+    /// Whether this many bytes were taken, and what stands after them.
+    #[must_use]
+    pub fn is_taken(&self, len: u64) -> bool {
+        let state = self.lock();
+        state.closed && state.len == len
     }
 
     /// When something passed last; at first, when the call began.
@@ -197,7 +206,10 @@ impl Framed {
         let rest = ready!(poll_passing(&mut self.body, &self.copy, context));
         match rest {
             None if self.after.is_empty() => Poll::Ready(None),
-            None => Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.after))))),
+            None => {
+                self.copy.lock().closed = true;
+                Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.after)))))
+            }
             some => Poll::Ready(some),
         }
     }

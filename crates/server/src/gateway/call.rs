@@ -72,6 +72,25 @@ pub struct Said {
     pub body: Bytes,
 }
 
+/// Whose rules a call of our own is asked about.
+#[derive(Clone, Copy)]
+pub enum Rules {
+    /// The credential's and the caller's.
+    Both,
+    /// The credential's: it is made for a call that the caller may make.
+    OfCredential,
+}
+
+/// Whether a call of our own may be made for a caller.
+///
+/// # Errors
+/// It may not.
+pub fn may_ask(api: &Api, caller: &Caller, entry: &Entry, path: &str) -> Result<(), Refusal> {
+    let target = Target::parse(path).map_err(|bad| malformed(&bad.to_string()))?;
+    allowed(Some(caller), api.gateway.route(entry)?, &Method::POST, &target)?;
+    Ok(())
+}
+
 /// Makes a call of our own for a caller, with JSON, and reads the answer whole.
 ///
 /// # Errors
@@ -79,6 +98,7 @@ pub struct Said {
 pub async fn ask(
     api: &Api,
     caller: &Caller,
+    rules: Rules,
     entry: &Arc<Entry>,
     path_and_query: &str,
     body: Bytes,
@@ -88,7 +108,8 @@ pub async fn ask(
         return Err(too_large(route.rules.max_body).into());
     }
     let target = Target::parse(path_and_query).map_err(|bad| malformed(&bad.to_string()))?;
-    let rule = allowed(Some(caller), route, &Method::POST, &target)?;
+    let asked = matches!(rules, Rules::Both).then_some(caller);
+    let rule = allowed(asked, route, &Method::POST, &target)?;
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let prepared = Prepared {

@@ -21,11 +21,11 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 pub use body::{CallBody, Copy, Framed};
-pub use call::{Said, allowed, ask, call, check_length, rule_of, without_secrets};
+pub use call::{Rules, Said, allowed, ask, call, check_length, may_ask, rule_of, without_secrets};
 pub use headers::{REQUEST_ID, sign};
 pub use origin::Relay;
 pub use prepared::{CallerBody, Persistent, Prepared};
-pub use storage::{Parcel, to_storage};
+pub use storage::{Parcel, storage_url, to_storage};
 pub use target::{BadTarget, Target};
 
 use crate::config::{CallRules, Config, ConfigError};

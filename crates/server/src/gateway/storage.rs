@@ -1,13 +1,14 @@
 //! Files to and from the storage of a platform: an address that the platform named, and no token.
 //!
 //! The address is used once. It must be HTTPS unless a base URL of the credential is not, and must not lead into the
-//! network that Tokenward stands in, unless it is the host of a base URL or `egress.allow_private` is set. Redirects
+//! network that Tokenward stands in, unless it has scheme, host and port of a base URL or `egress.allow_private` is set. Redirects
 //! are not followed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Response, Uri, Version, header};
+use reqwest::Url;
 use tokenward_api::{ErrorCode, Problem};
 use tokenward_core::time::Span;
 
@@ -43,7 +44,7 @@ pub async fn to_storage(
     parcel: Parcel,
 ) -> Result<Response<Relay>, Refusal> {
     let route = api.gateway.route(entry)?;
-    let (origin, path) = origin(route, url)?;
+    let (origin, path) = origin(route, &parse(url)?)?;
     let Parcel { method, mut headers, body, copy } = parcel;
     headers.insert(header::HOST, origin.host.clone());
     let mut target = path;
@@ -63,10 +64,23 @@ pub async fn to_storage(
     exchange(route, &origin, request, &copy).await.map_err(Refusal::from)
 }
 
+/// An address that the platform of a credential named, spelt as URLs are, if it is one to be used.
+///
+/// # Errors
+/// It is not.
+pub fn storage_url(api: &Api, entry: &Entry, url: &str) -> Result<String, Refusal> {
+    let url = parse(url)?;
+    origin(api.gateway.route(entry)?, &url)?;
+    Ok(url.into())
+}
+
+fn parse(url: &str) -> Result<Url, Box<Problem>> {
+    Url::parse(url).map_err(|_| unusable("it is no URL"))
+}
+
 /// The place that an address names, and the path and query there.
-fn origin(route: &Route, url: &str) -> Result<(Arc<Origin>, String), Box<Problem>> {
+fn origin(route: &Route, url: &Url) -> Result<(Arc<Origin>, String), Box<Problem>> {
     let known = || route.places.iter().map(|place| &place.origin);
-    let url = reqwest::Url::parse(url).map_err(|_| unusable("it is no URL"))?;
     let plain_allowed = known().any(|origin| !origin.authority.tls);
     if url.scheme() != "https" && !(plain_allowed && url.scheme() == "http") {
         return Err(unusable("it is not HTTPS"));
@@ -74,7 +88,7 @@ fn origin(route: &Route, url: &str) -> Result<(Arc<Origin>, String), Box<Problem
     if !url.username().is_empty() || url.password().is_some() {
         return Err(unusable("it has a user name"));
     }
-    let (authority, host) = authority(&url).ok_or_else(|| unusable("it names no host"))?;
+    let (authority, host) = authority(url).ok_or_else(|| unusable("it names no host"))?;
     let same = |origin: &&Arc<Origin>| is_same_host(&origin.authority, &authority);
     let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
     let path = format!("{}{query}", url.path());
@@ -105,6 +119,10 @@ async fn exchange(
         let left = copy.progress() + route.rules.timeout - clock::boot();
         if left <= Span::ZERO {
             let seconds = route.rules.timeout.whole_seconds();
+            if copy.is_passing() {
+                let detail = format!("nothing more of the file came for {seconds} s");
+                return Err(ErrorCode::Malformed.problem(detail));
+            }
             let detail = format!("the storage did not answer within {seconds} s");
             return Err(ErrorCode::CallTimedOut.problem(detail));
         }
@@ -121,6 +139,9 @@ async fn exchange(
 }
 
 fn unusable(why: &str) -> Box<Problem> {
-    ErrorCode::StorageRefused
-        .problem(format!("the address that the platform named for the file is not used: {why}"))
+    let mut problem = ErrorCode::StorageRefused
+        .problem(format!("the address that the platform named for the file is not used: {why}"));
+    problem.next_step =
+        "Look at who answers in the platform's place: the `base_url` of the credential.".to_owned();
+    problem
 }

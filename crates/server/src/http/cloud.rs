@@ -26,7 +26,7 @@ use super::answer::{Body, Refusal, json as answer_json};
 use crate::clients::Caller;
 use crate::config::Right;
 use crate::feed::Entry;
-use crate::gateway::{self, Said};
+use crate::gateway::{self, Rules, Said};
 
 /// Whose cloud, and which environment of it.
 pub struct Place<'a> {
@@ -57,7 +57,8 @@ pub async fn database(
     let (path, query) = statement(operation, headers, body)?;
     let request = wire::ScriptRequest { env: place.env.to_owned(), query };
     let sent = serde_json::to_vec(&request).unwrap_or_default();
-    let said = gateway::ask(api, caller, entry, path.trim_start_matches('/'), sent.into()).await?;
+    let said =
+        gateway::ask(api, caller, Rules::Both, entry, path.trim_start_matches('/'), sent.into()).await?;
     let shown = shown(operation, &said).map_err(|error| failed(api, entry, said.status, error))?;
     Ok(answer_json(StatusCode::OK, &shown))
 }
@@ -82,11 +83,18 @@ pub async fn function(
     let path =
         format!("{}?env={}&name={}", wire::path::INVOKE_CLOUD_FUNCTION, encode(place.env), encode(name));
     let path = path.trim_start_matches('/');
-    let said = gateway::ask(api, caller, entry, path, Bytes::copy_from_slice(event)).await?;
+    let event = Bytes::copy_from_slice(event);
+    let said = gateway::ask(api, caller, Rules::Both, entry, path, event).await?;
     let answer: FunctionAnswer = read(&said).map_err(|error| failed(api, entry, said.status, error))?;
-    // What a function returns is JSON in a text; should it be none, it is passed on as the text it is.
-    let returned = serde_json::from_str(&answer.resp_data).unwrap_or_else(|_| Value::from(answer.resp_data));
-    Ok(answer_json(StatusCode::OK, &returned))
+    Ok(answer_json(StatusCode::OK, &returned(answer.resp_data)))
+}
+
+/// What a function returns is JSON in a text. Nothing is `null`; should it be no JSON, it is passed on as the text it is.
+fn returned(text: String) -> Value {
+    if text.is_empty() {
+        return Value::Null;
+    }
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
 }
 
 pub(super) fn admit<'f>(api: &'f Api, caller: &Caller, credential: &str) -> Result<&'f Arc<Entry>, Refusal> {
@@ -96,7 +104,9 @@ pub(super) fn admit<'f>(api: &'f Api, caller: &Caller, credential: &str) -> Resu
     }
     let detail =
         format!("{credential} is of the platform {:?}, which has no cloud development", entry.platform);
-    Err(ErrorCode::NotCallable.problem(detail).into())
+    let mut problem = ErrorCode::NotCallable.problem(detail);
+    problem.next_step = format!("Name a credential of the platform {PLATFORM:?}.");
+    Err(problem.into())
 }
 
 pub(super) fn malformed(detail: impl Into<String>) -> Refusal {
@@ -219,4 +229,16 @@ fn shown(operation: &str, said: &Said) -> Result<Value, AnswerError> {
 /// What is no document, such as one that is nested too deeply to be read, stays the text it is.
 fn documents(texts: &[String]) -> Vec<Value> {
     texts.iter().map(|text| ejson::document(text).unwrap_or_else(|_| Value::from(text.as_str()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_function_returns_is_json_text_or_nothing() {
+        assert_eq!(returned(r#"{"a":1}"#.to_owned()), json!({"a": 1}));
+        assert_eq!(returned("no json".to_owned()), json!("no json"));
+        assert_eq!(returned(String::new()), Value::Null);
+    }
 }

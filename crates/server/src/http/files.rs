@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Either, Limited};
+use http_body_util::{BodyExt as _, Collected, Either, Limited};
 use hyper::body::{Body as _, Incoming};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
@@ -18,6 +18,7 @@ use tokenward_cloud::wire::{
     BatchDeleteFile, BatchDeleteFileAnswer, BatchDownloadFile, BatchDownloadFileAnswer, Call, FileToDownload,
     Form, UploadFile, UploadFileAnswer, check_path, storage_refusal,
 };
+use tokenward_cloud::{CloudError, Kind};
 
 use super::Api;
 use super::answer::{Body, Refusal, json as answer_json, whole};
@@ -26,7 +27,7 @@ use super::door::Activity;
 use crate::clients::Caller;
 use crate::clock;
 use crate::feed::Entry;
-use crate::gateway::{self, CallBody, Copy, Framed, Parcel, Relay, Target};
+use crate::gateway::{self, CallBody, Copy, Framed, Parcel, Relay, Rules, Target};
 
 /// Which file is meant.
 struct File<'a> {
@@ -140,11 +141,13 @@ impl Wishes {
 async fn ask<C: Call>(
     api: &Api,
     caller: &Caller,
+    rules: Rules,
     entry: &Arc<Entry>,
     call: &C,
 ) -> Result<C::Answer, Refusal> {
     let body = serde_json::to_vec(call).unwrap_or_default();
-    let said = gateway::ask(api, caller, entry, C::PATH.trim_start_matches('/'), body.into()).await?;
+    let path = C::PATH.trim_start_matches('/');
+    let said = gateway::ask(api, caller, rules, entry, path, body.into()).await?;
     read(&said).map_err(|error| failed(api, entry, said.status, error))
 }
 
@@ -159,10 +162,13 @@ async fn put(
     let route = api.gateway.route(entry)?;
     let length = body.size_hint().exact().filter(|_| headers.contains_key(header::CONTENT_LENGTH));
     let length = length.ok_or_else(|| ErrorCode::LengthRequired.problem("there is no `Content-Length`"))?;
-    gateway::check_length(headers, route)?;
-    let permit: UploadFileAnswer =
-        ask(api, caller, entry, &UploadFile { env: file.env.clone(), path: file.path.clone() }).await?;
-    api.file_roots.learn(file, &permit.file_id);
+    gateway::check_length(headers, route).map_err(|mut problem| {
+        let next =
+            "Upload a smaller file, or set `max_body` in [credentials.NAME.gateway], the largest file.";
+        next.clone_into(&mut problem.next_step);
+        problem
+    })?;
+    let permit = prepare(api, caller, Rules::Both, entry, file).await?;
     let boundary = format!("tokenward-{:016x}{:016x}", clock::entropy(), clock::entropy());
     let form = Form::new(&permit, &file.path, &boundary)
         .map_err(|bad| ErrorCode::CallBroken.problem(bad.to_string()))?;
@@ -172,14 +178,34 @@ async fn put(
     let copy = Copy::of_at_most(0, length);
     let framed =
         Framed { before: form.before.into(), body, after: form.after.into(), copy: Arc::clone(&copy) };
-    let parcel =
-        Parcel { method: Method::POST, headers: outgoing, body: CallBody::Framed(Box::new(framed)), copy };
+    let body = CallBody::Framed(Box::new(framed));
+    let parcel = Parcel { method: Method::POST, headers: outgoing, body, copy: Arc::clone(&copy) };
     let response = gateway::to_storage(api, entry, &permit.url, parcel).await?;
     match response.status() {
         StatusCode::OK | StatusCode::NO_CONTENT => {
+            check_stored(response, copy.is_taken(length)).await?;
             Ok(answer_json(StatusCode::OK, &json!({ "file_id": permit.file_id, "size": length })))
         }
         _ => Err(refused(api, entry, response).await),
+    }
+}
+
+/// The storage says nothing when it has stored a file. What says something is not the storage, and what answers before it
+/// has the whole file cannot have stored it.
+async fn check_stored(response: Response<Relay>, whole: bool) -> Result<(), Refusal> {
+    let broken = |why: &str| {
+        let mut problem = ErrorCode::CallBroken.problem(why);
+        problem.next_step = "Upload the file again: that does no harm.".to_owned();
+        Err(problem.into())
+    };
+    if !whole {
+        return broken("the storage answered before it had the whole file");
+    }
+    let read = Limited::new(response.into_body(), LARGEST_REFUSAL).collect();
+    let read = tokio::time::timeout(super::listen::BODY_TIMEOUT, read).await;
+    match read.map(|read| read.map(Collected::to_bytes)) {
+        Ok(Ok(bytes)) if bytes.is_empty() => Ok(()),
+        _ => broken("what answered the upload does not answer as the storage does"),
     }
 }
 
@@ -192,16 +218,20 @@ async fn get(
     headers: &HeaderMap,
     activity: &Arc<Activity>,
 ) -> Result<Response<Body>, Refusal> {
+    gateway::may_ask(api, caller, entry, BatchDownloadFile::PATH.trim_start_matches('/'))?;
     let fileid = file_id(api, caller, entry, file).await?;
-    let wanted = FileToDownload { fileid, max_age: wishes.max_age };
+    let wanted = FileToDownload { fileid: fileid.clone(), max_age: wishes.max_age };
     let request = BatchDownloadFile { env: file.env.clone(), file_list: vec![wanted] };
-    let BatchDownloadFileAnswer { file_list } = ask(api, caller, entry, &request).await?;
-    let found = file_list.into_iter().next().unwrap_or_default();
-    if found.status != 0 || found.download_url.is_empty() {
-        return Err(missing(api, entry, file, found.status, &found.errmsg).into());
+    let BatchDownloadFileAnswer { file_list } = ask(api, caller, Rules::Both, entry, &request).await?;
+    let found = file_list.into_iter().find(|found| found.fileid == fileid).ok_or_else(nothing_said)?;
+    if found.status != 0 {
+        return Err(unavailable(api, entry, file, found.status, found.errmsg));
+    }
+    if found.download_url.is_empty() {
+        return Err(nothing_said().into());
     }
     if !wishes.stream {
-        return redirect(&found.download_url);
+        return redirect(&gateway::storage_url(api, entry, &found.download_url)?);
     }
     let asked = ASKED.iter().filter_map(|name| Some((name.clone(), headers.get(name)?.clone())));
     let copy = Copy::of_nothing();
@@ -251,18 +281,34 @@ async fn delete(
     entry: &Arc<Entry>,
     file: &File<'_>,
 ) -> Result<Response<Body>, Refusal> {
+    gateway::may_ask(api, caller, entry, BatchDeleteFile::PATH.trim_start_matches('/'))?;
     let fileid = file_id(api, caller, entry, file).await?;
-    let request = BatchDeleteFile { env: file.env.clone(), fileid_list: vec![fileid] };
-    let BatchDeleteFileAnswer { delete_list } = ask(api, caller, entry, &request).await?;
-    let gone = delete_list.into_iter().next().unwrap_or_default();
+    let request = BatchDeleteFile { env: file.env.clone(), fileid_list: vec![fileid.clone()] };
+    let BatchDeleteFileAnswer { delete_list } = ask(api, caller, Rules::Both, entry, &request).await?;
+    let gone = delete_list.into_iter().find(|gone| gone.fileid == fileid).ok_or_else(nothing_said)?;
     if gone.status != 0 {
-        return Err(missing(api, entry, file, gone.status, &gone.errmsg).into());
+        return Err(unavailable(api, entry, file, gone.status, gone.errmsg));
     }
     let mut response = Response::new(whole(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
 }
 
+/// Asks the platform where a file goes, and keeps how the ids of files begin. It has no effect.
+async fn prepare(
+    api: &Api,
+    caller: &Caller,
+    rules: Rules,
+    entry: &Arc<Entry>,
+    file: &File<'_>,
+) -> Result<UploadFileAnswer, Refusal> {
+    let wish = UploadFile { env: file.env.clone(), path: file.path.clone() };
+    let permit: UploadFileAnswer = ask(api, caller, rules, entry, &wish).await?;
+    api.file_roots.learn(file, &permit.file_id);
+    Ok(permit)
+}
+
+/// The id of a file. To learn it is our own concern: the caller needs no right to upload.
 async fn file_id(
     api: &Arc<Api>,
     caller: &Caller,
@@ -272,13 +318,25 @@ async fn file_id(
     if let Some(root) = api.file_roots.of(file) {
         return Ok(root + &file.path);
     }
-    let permit: UploadFileAnswer =
-        ask(api, caller, entry, &UploadFile { env: file.env.clone(), path: file.path.clone() }).await?;
-    api.file_roots.learn(file, &permit.file_id);
-    Ok(permit.file_id)
+    Ok(prepare(api, caller, Rules::OfCredential, entry, file).await?.file_id)
 }
 
-/// The platform says of a file that it cannot be had: almost always because it is not there.
+/// The platform answers a call about a file without a word about the file.
+fn nothing_said() -> Box<Problem> {
+    ErrorCode::CallBroken.problem("the platform's answer says nothing about the file")
+}
+
+/// What the platform says of a single file is a refusal like any other where its code is known. Its other codes, of which
+/// it uses several, mean that the file is not there.
+fn unavailable(api: &Api, entry: &Entry, file: &File<'_>, status: i64, message: String) -> Refusal {
+    let error = CloudError::new(status, message);
+    match error.kind() {
+        Kind::Missing | Kind::Other => missing(api, entry, file, status, &error.message).into(),
+        _ => failed(api, entry, StatusCode::OK, error.into()),
+    }
+}
+
+/// There is no such file.
 fn missing(api: &Api, entry: &Entry, file: &File<'_>, status: i64, message: &str) -> Box<Problem> {
     let mut problem = ErrorCode::NoSuchFile.problem(format!("there is no file {:?}", file.path));
     let message = gateway::without_secrets(api, entry, message).unwrap_or_default();

@@ -76,9 +76,9 @@ fn paths() -> Value {
         "/healthz": { "get": open("Liveness") },
         "/readyz": { "get": open("Readiness: 503 while the store fails or the server shuts down") },
         "/v1/call/{name}/{path}": call(),
-        "/v1/cloud/{name}/{env}/database/{operation}": cloud("operation", "A statement of the cloud database: `query`, \
+        "/v1/cloud/{name}/{env}/database/{operation}": cloud("operation", true, "A statement of the cloud database: `query`, \
             `add`, `update`, `set`, `delete`, `count` or `aggregate`; as JSON, or as text/plain"),
-        "/v1/cloud/{name}/{env}/functions/{function}": cloud("function", "Calls a cloud function with an event"),
+        "/v1/cloud/{name}/{env}/functions/{function}": cloud("function", false, "Calls a cloud function with an event"),
         "/v1/cloud/{name}/{env}/files/{path}": files(),
         "/oauth2/token": { "post": {
             "summary": "OAuth 2.0 token endpoint: client_id is a credential's name, client_secret a client key",
@@ -106,15 +106,20 @@ fn paths() -> Value {
 }
 
 /// A call of cloud development, whose answer depends on the call.
-fn cloud(last: &str, summary: &str) -> Value {
+fn cloud(last: &str, takes_text: bool, summary: &str) -> Value {
+    let content = match takes_text {
+        true => json!({
+            "application/json": { "schema": { "type": "object" } },
+            "text/plain": { "schema": { "type": "string" } },
+        }),
+        // An event is any JSON.
+        false => json!({ "application/json": { "schema": {} } }),
+    };
     json!({
         "parameters": [parameter("name"), parameter("env"), parameter(last)],
         "post": {
             "summary": summary,
-            "requestBody": { "content": {
-                "application/json": { "schema": { "type": "object" } },
-                "text/plain": { "schema": { "type": "string" } },
-            } },
+            "requestBody": { "content": content },
             "responses": { "200": { "description": "Documents, counts, or what the function returned" },
                 "default": {
                     "description": "A problem; see `code` and `next_step`",
@@ -150,7 +155,10 @@ fn files() -> Value {
             ],
             "responses": {
                 "200": { "description": "The file", "content": bytes },
+                "206": { "description": "The part that `Range` asks for", "content": bytes },
                 "302": { "description": "Its address is in Location" },
+                "304": { "description": "It is the one that is known" },
+                "416": { "description": "It has no such part" },
                 "default": problem,
             },
         },

@@ -91,7 +91,8 @@ impl Key {
         value.as_i64().map_or_else(|| fraction(value.as_f64().unwrap_or(f64::NAN)), Key::Whole)
     }
 
-    fn length(&self) -> usize {
+    /// About how many bytes it has.
+    pub(crate) fn length(&self) -> usize {
         match self {
             Key::Text(text) => text.len(),
             // The list itself is looked up only by its elements.
@@ -292,7 +293,7 @@ impl Index {
 }
 
 /// The values at a path. Of an array these are its elements and the array itself; nothing counts as null.
-fn keys_at(document: &Document, path: &str) -> BTreeSet<Key> {
+pub(crate) fn keys_at(document: &Document, path: &str) -> BTreeSet<Key> {
     let mut keys = BTreeSet::new();
     for place in reach(document, path) {
         if let Some(Value::Array(items)) = place.value {

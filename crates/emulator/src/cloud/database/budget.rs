@@ -5,8 +5,11 @@
 //! Memory is what a request makes, not what is stored anyway: what is held until its stage is over, and what is made
 //! for one document and then given up.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
+
+use regex::Regex;
 
 use super::error::{Outcome, refuse};
 use crate::cloud::measure::{DEEPEST_DOCUMENT, Measure};
@@ -17,7 +20,7 @@ const MOST_STEPS: u64 = 30_000_000;
 /// The most bytes that are made and held at a time.
 const MOST_MEMORY: u64 = 128 * 1024 * 1024;
 /// The most regular expressions.
-const MOST_PATTERNS: u32 = 100;
+const MOST_PATTERNS: usize = 100;
 
 /// What is left of what a request may cost. Clones are the same one.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +31,8 @@ struct Spent {
     steps: Cell<u64>,
     held: Cell<u64>,
     fleeting: Cell<u64>,
-    patterns: Cell<u32>,
+    /// By pattern and options: compiled, and how many steps a byte of text takes.
+    patterns: RefCell<HashMap<(String, String), (Regex, u64)>>,
 }
 
 impl Budget {
@@ -100,13 +104,24 @@ impl Budget {
         Ok(())
     }
 
-    /// Compiles one more regular expression.
-    pub(super) fn pattern(&self) -> Outcome<()> {
-        self.0.patterns.set(self.0.patterns.get() + 1);
-        if self.0.patterns.get() > MOST_PATTERNS {
+    /// A regular expression, which is compiled by `compile` when it is met for the first time.
+    pub(super) fn pattern(
+        &self,
+        pattern: &str,
+        options: &str,
+        compile: impl FnOnce() -> Outcome<(Regex, u64)>,
+    ) -> Outcome<(Regex, u64)> {
+        let mut patterns = self.0.patterns.borrow_mut();
+        let name = (pattern.to_owned(), options.to_owned());
+        if let Some(known) = patterns.get(&name) {
+            return Ok(known.clone());
+        }
+        if patterns.len() >= MOST_PATTERNS {
             return refuse(format!("a request may have {MOST_PATTERNS} regular expressions at most"));
         }
-        Ok(())
+        let compiled = compile()?;
+        patterns.insert(name, compiled.clone());
+        Ok(compiled)
     }
 }
 

@@ -209,3 +209,38 @@ fn conflicts_are_found_among_many_paths() {
     let refusal = updated(json!({ "$set": fields }), json!({})).unwrap_err();
     assert_eq!(refusal, "Updating the path 'f7.a.b' would create a conflict at 'f7.a'");
 }
+
+#[test]
+fn constants_are_counted_as_often_as_they_are_made() {
+    let many = json!({ "$map": { "input": range(1_000_000), "in": { "$literal": "x".repeat(400_000) } } });
+    assert!(expression(json!({ "$size": many })).contains("exceeded"));
+}
+
+#[test]
+fn names_are_no_way_around_the_limits() {
+    let long = "x".repeat(800_000);
+    let one = json!([{ "_id": 1, "a": [{}, {}] }]);
+    for stages in [
+        json!([{ "$addFields": { format!("a.{long}"): 1 } }]),
+        json!([{ "$unwind": { "path": "$a", "includeArrayIndex": long } }]),
+        json!([{ "$lookup": { "from": "c", "localField": "a", "foreignField": "b", "as": long } }]),
+        json!([{ "$group": { "_id": "$_id", long.as_str(): { "$sum": 1 } } }]),
+    ] {
+        assert_eq!(refused(one.clone(), stages), "a path has 1024 bytes at most");
+    }
+    let update = doc(json!({ "$set": { format!("a.$[].{long}"): 1 } }));
+    assert!(Update::parse(&update).is_err());
+}
+
+#[test]
+fn two_collections_are_joined_in_time() {
+    let join = json!([{ "$lookup": { "from": "c", "localField": "n", "foreignField": "n", "as": "x" } }]);
+    assert_eq!(refused(numbers(5_000), join), "5000 documents");
+}
+
+#[test]
+fn a_pattern_of_an_inner_pipeline_is_one_pattern() {
+    let inner = json!([{ "$match": { "n": 1 } }, { "$match": { "s": { "$regex": "x" } } }]);
+    let lookup = json!([{ "$lookup": { "from": "c", "pipeline": inner, "as": "x" } }]);
+    assert_eq!(refused(numbers(150), lookup), "150 documents");
+}

@@ -18,12 +18,24 @@ use crate::cloud::value::{Document, Value};
 /// How far a new index may lie behind the end of an array. MongoDB allows 1,500,000, which is 13 MB of nothing.
 const MOST_PADDING: usize = 100_000;
 /// The most names and indexes in a path: a document is not nested deeper.
-pub(super) const LONGEST: usize = DEEPEST_DOCUMENT;
+const LONGEST: usize = DEEPEST_DOCUMENT;
+
+/// The longest path, in bytes.
+const LONGEST_TEXT: usize = 1_024;
 
 /// Refuses a path that is longer than any document is deep.
 pub(super) fn check_length(path: &str) -> Outcome<()> {
-    if path.split('.').count() > LONGEST {
+    check_parts(&path.split('.').collect::<Vec<_>>())
+}
+
+/// The same of a path in parts.
+pub(super) fn check_parts(path: &[&str]) -> Outcome<()> {
+    if path.len() > LONGEST {
         return refuse(format!("a path has {LONGEST} names at most"));
+    }
+    // Paths are written into as many documents as a request is about.
+    if path.iter().map(|part| part.len() + 1).sum::<usize>() > LONGEST_TEXT + 1 {
+        return refuse(format!("a path has {LONGEST_TEXT} bytes at most"));
     }
     Ok(())
 }
@@ -138,7 +150,10 @@ pub(super) fn locate(
                     "The dollar ($) prefixed field '{part}' in '{path}' is not valid for storage."
                 ));
             }
-            _ => places.iter_mut().for_each(|place| place.push(part.to_owned())),
+            _ => {
+                budget.bytes((places.len() * (32 + part.len())) as u64)?;
+                places.iter_mut().for_each(|place| place.push(part.to_owned()));
+            }
         }
     }
     Ok(places)

@@ -30,29 +30,9 @@ pub(super) struct Pattern {
 impl Pattern {
     /// Compiles a pattern with the options `i`, `m`, `s` and `x`.
     pub(super) fn compile(pattern: &str, options: &str, budget: &Budget) -> Outcome<Pattern> {
-        budget.pattern()?;
-        if pattern.len() > LONGEST {
-            return refuse(format!("Regular expression is too long: {LONGEST} bytes are the most"));
-        }
-        if let Some(other) = options.chars().find(|option| !"imsxu".contains(*option)) {
-            return refuse(format!("invalid flag in regex options: {other}"));
-        }
-        let translated = translated(pattern)?;
-        let mut refusal = String::new();
-        for (size, weight) in SIZES {
-            match built(&translated, options, size) {
-                Ok(regex) => {
-                    let source = Value::Regex(pattern.to_owned(), options.to_owned());
-                    return Ok(Pattern { regex, source, weight, budget: budget.clone() });
-                }
-                Err(regex::Error::CompiledTooBig(_)) => refusal = "it is too large".to_owned(),
-                Err(error) => {
-                    refusal = error.to_string();
-                    break;
-                }
-            }
-        }
-        refuse(format!("Regular expression is invalid: {refusal}"))
+        let (regex, weight) = budget.pattern(pattern, options, || compiled(pattern, options))?;
+        let source = Value::Regex(pattern.to_owned(), options.to_owned());
+        Ok(Pattern { regex, source, weight, budget: budget.clone() })
     }
 
     /// Whether the pattern is found in a text.
@@ -65,6 +45,29 @@ impl Pattern {
     pub(super) fn matches(&self, value: &Value) -> Outcome<bool> {
         value.as_str().map_or_else(|| Ok(value == &self.source), |text| self.finds(text))
     }
+}
+
+/// A pattern with how many steps a byte of text takes.
+fn compiled(pattern: &str, options: &str) -> Outcome<(Regex, u64)> {
+    if pattern.len() > LONGEST {
+        return refuse(format!("Regular expression is too long: {LONGEST} bytes are the most"));
+    }
+    if let Some(other) = options.chars().find(|option| !"imsxu".contains(*option)) {
+        return refuse(format!("invalid flag in regex options: {other}"));
+    }
+    let translated = translated(pattern)?;
+    let mut refusal = String::new();
+    for (size, weight) in SIZES {
+        match built(&translated, options, size) {
+            Ok(regex) => return Ok((regex, weight)),
+            Err(regex::Error::CompiledTooBig(_)) => refusal = "it is too large".to_owned(),
+            Err(error) => {
+                refusal = error.to_string();
+                break;
+            }
+        }
+    }
+    refuse(format!("Regular expression is invalid: {refusal}"))
 }
 
 fn built(translated: &str, options: &str, size: usize) -> Result<Regex, regex::Error> {
@@ -349,8 +352,9 @@ mod tests {
     #[test]
     fn a_request_has_100_patterns_at_most() {
         let budget = Budget::default();
-        let compiled = (0..101).map(|_| Pattern::compile("a", "", &budget)).filter(Result::is_ok).count();
-        assert_eq!(compiled, 100);
+        let compiled = |n: u32| Pattern::compile(&format!("a{n}"), "", &budget).is_ok();
+        assert_eq!((0..101).filter(|n| compiled(*n)).count(), 100);
+        assert!(compiled(7), "one that is known is not another one");
     }
 
     #[test]

@@ -161,11 +161,21 @@ pub(super) fn nested(item: &Item, now: i64) -> Encoded<Value> {
         Item::Condition(Condition::Nested(operator, item)) => Ok(one(*operator, nested(item, now)?).into()),
         Item::Condition(Condition::And(items)) => {
             let merged = items.iter().map(|item| nested(item, now)).collect::<Encoded<Vec<Value>>>()?;
-            let fields = merged.into_iter().filter_map(|value| match value {
-                Value::Object(document) => Some(document),
-                _ => None,
-            });
-            Ok(Value::Object(fields.flatten().collect()))
+            let mut all = Document::new();
+            for value in merged {
+                let Value::Object(fields) = value else {
+                    return Err("conditions on elements are joined only with conditions".to_owned());
+                };
+                for (name, condition) in fields {
+                    if all.get(&name).is_some() {
+                        return Err(format!(
+                            "two conditions with {name} on the same elements: join them in one"
+                        ));
+                    }
+                    all.set(name, condition);
+                }
+            }
+            Ok(Value::Object(all))
         }
         Item::Condition(condition) => {
             let mut all = Vec::new();

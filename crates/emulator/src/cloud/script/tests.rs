@@ -158,3 +158,10 @@ fn deep_texts_are_refused_before_anything_descends() {
     let harmless = format!("db.collection('c').where({{a:'{}'}}).get()", "[".repeat(10_000));
     assert!(evaluate(&harmless, NOW).is_ok());
 }
+
+#[test]
+fn no_condition_on_elements_is_lost() {
+    let lost = error("db.collection('c').where({a:_.elemMatch(_.gt(4).gt(0))}).get()");
+    assert!(lost.reason.contains("join them in one"), "{lost}");
+    assert!(evaluate("db.collection('c').where({a:_.elemMatch(_.gt(4).lt(9))}).get()", NOW).is_ok());
+}

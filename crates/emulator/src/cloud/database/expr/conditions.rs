@@ -22,7 +22,7 @@ pub(super) fn operate(call: &Call<'_>) -> Option<Answer> {
         "$cond" => cond(call),
         "$ifNull" => call.exactly().map(|[value, otherwise]| present(value).or(otherwise)),
         "$switch" => switch(call),
-        "$literal" => Ok(Some(call.argument.clone())),
+        "$literal" => call.budget().make(call.argument).map(|()| Some(call.argument.clone())),
         "$let" => let_in(call),
         // There is no text search, so that no document has a score.
         "$meta" => match call.argument.as_str() {

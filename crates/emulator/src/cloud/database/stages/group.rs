@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Accumulator, Budget, Document, Outcome, Scope, Value, Variables, evaluate, kind, refuse};
+use super::{Accumulator, Budget, Document, Outcome, Scope, Value, Variables, evaluate, kind, path, refuse};
 use crate::cloud::measure::Measure;
 use crate::cloud::value::Ordered;
 
@@ -14,6 +14,7 @@ impl Outputs {
     pub(super) fn parse<'a>(fields: impl Iterator<Item = (&'a str, &'a Value)>) -> Outcome<Outputs> {
         let mut outputs = Vec::new();
         for (name, spec) in fields {
+            path::check_length(name)?;
             if name.contains('.') {
                 return refuse(format!("The field name '{name}' cannot contain '.'"));
             }

@@ -114,9 +114,7 @@ fn collect<'a>(spec: &'a Document, prefix: &[&'a str], flags: bool, leaves: &mut
     for (name, value) in spec.iter() {
         let mut path = prefix.to_vec();
         path.extend(name.split('.'));
-        if path.len() > path::LONGEST {
-            return refuse(format!("a path has {} names at most", path::LONGEST));
-        }
+        path::check_parts(&path)?;
         if path.iter().any(|part| part.is_empty() || part.starts_with('$')) {
             return refuse(format!("FieldPath field names may not be empty or start with '$': '{name}'"));
         }
@@ -152,6 +150,9 @@ fn compute(
     Ok(())
 }
 
+/// About what a field costs beside its name and value, in bytes.
+const FIELD: u64 = 64;
+
 /// Sets a field, in every element of an array on the way; a missing value takes the field away.
 pub(super) fn assign(
     document: &mut Document,
@@ -162,6 +163,7 @@ pub(super) fn assign(
     let Some((first, rest)) = path.split_first() else {
         return Ok(());
     };
+    budget.bytes(FIELD + first.len() as u64)?;
     match (rest.is_empty(), value) {
         (true, Some(value)) => document.set(*first, value),
         (true, None) => {

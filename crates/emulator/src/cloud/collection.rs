@@ -102,7 +102,7 @@ impl Collection {
         if order.is_empty() {
             filter.order_by_distance(&mut matching);
         } else {
-            order.sort(&mut matching);
+            filter.sort(&mut matching, &order)?;
         }
         let skip = usize::try_from(find.skip).unwrap_or(usize::MAX);
         let limit = usize::try_from(find.limit.unwrap_or(limit)).unwrap_or(usize::MAX);
@@ -155,6 +155,7 @@ impl Collection {
             let occasion = Occasion { matched_index: found.index, now, ..Occasion::default() };
             if update.apply(&mut document, occasion)? {
                 done.modified += 1;
+                parsed.keep(&document)?;
                 changes.push(Change::Put(place, document));
             }
             if reach == Reach::One {

@@ -244,3 +244,15 @@ fn a_pattern_of_an_inner_pipeline_is_one_pattern() {
     let lookup = json!([{ "$lookup": { "from": "c", "pipeline": inner, "as": "x" } }]);
     assert_eq!(refused(numbers(150), lookup), "150 documents");
 }
+
+#[test]
+fn fields_go_in_time() {
+    let wide: Json =
+        (0..90_000).map(|n| (format!("f{n}"), json!(1))).collect::<serde_json::Map<_, _>>().into();
+    let gone: Json =
+        (0..4_000).map(|n| (format!("a.f{n}"), json!(""))).collect::<serde_json::Map<_, _>>().into();
+    let update = Update::parse(&doc(json!({ "$unset": gone }))).unwrap();
+    let mut document = doc(json!({ "_id": 1, "a": wide }));
+    let refused = in_time(|| update.apply(&mut document, Occasion::default())).unwrap_err().to_string();
+    assert!(refused.starts_with(TIME), "{refused}");
+}

@@ -247,23 +247,26 @@ fn put_into(at: &mut Value, name: &str, place: &[String], value: Value, budget: 
 }
 
 /// Takes away what is at one place. An element of an array becomes `null`, so that the others keep their index.
-pub(super) fn take(document: &mut Document, place: &[String]) -> Option<Value> {
-    let (first, rest) = place.split_first()?;
+pub(super) fn take(document: &mut Document, place: &[String], budget: &Budget) -> Outcome<Option<Value>> {
+    let Some((first, rest)) = place.split_first() else { return Ok(None) };
     if rest.is_empty() {
-        return document.remove(first);
+        // The fields behind the one that goes move up.
+        budget.each(document.len() / 8)?;
+        return Ok(document.remove(first));
     }
-    take_from(document.get_mut(first)?, rest)
+    document.get_mut(first).map_or(Ok(None), |inner| take_from(inner, rest, budget))
 }
 
-fn take_from(at: &mut Value, place: &[String]) -> Option<Value> {
-    let (first, rest) = place.split_first()?;
+fn take_from(at: &mut Value, place: &[String], budget: &Budget) -> Outcome<Option<Value>> {
+    let Some((first, rest)) = place.split_first() else { return Ok(None) };
     match at {
-        Value::Object(inner) => take(inner, place),
-        Value::Array(items) => {
-            let item = items.get_mut(first.parse::<usize>().ok()?)?;
-            if rest.is_empty() { Some(std::mem::replace(item, Value::Null)) } else { take_from(item, rest) }
-        }
-        _ => None,
+        Value::Object(inner) => take(inner, place, budget),
+        Value::Array(items) => match first.parse::<usize>().ok().and_then(|at| items.get_mut(at)) {
+            Some(item) if rest.is_empty() => Ok(Some(std::mem::replace(item, Value::Null))),
+            Some(item) => take_from(item, rest, budget),
+            None => Ok(None),
+        },
+        _ => Ok(None),
     }
 }
 
@@ -381,7 +384,7 @@ mod tests {
     #[test]
     fn an_element_taken_away_leaves_null() {
         let mut document = doc(json!({"a": [1, 2]}));
-        take(&mut document, &steps("a.0"));
+        take(&mut document, &steps("a.0"), &Budget::default()).unwrap();
         assert_eq!(document, doc(json!({"a": [null, 2]})));
     }
 }

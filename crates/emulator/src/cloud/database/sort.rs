@@ -45,19 +45,15 @@ impl SortOrder {
     }
 
     /// Sorts documents.
-    pub(crate) fn sort<D: Borrow<Document>>(&self, documents: &mut Vec<D>) {
-        let mut keyed: Vec<(Vec<Key>, D)> =
-            documents.drain(..).map(|document| (self.keys(document.borrow()), document)).collect();
-        keyed.sort_by(|(a, _), (b, _)| self.compare(a, b));
-        documents.extend(keyed.into_iter().map(|(_, document)| document));
-    }
-
-    /// Sorts documents that are part of something larger.
-    pub(super) fn sort_within(&self, documents: &mut Vec<Document>, budget: &Budget) -> Outcome<()> {
+    pub(super) fn sort_within<D: Borrow<Document>>(
+        &self,
+        documents: &mut Vec<D>,
+        budget: &Budget,
+    ) -> Outcome<()> {
         let mut keyed = Vec::with_capacity(documents.len());
         budget.next_document();
         for document in documents.drain(..) {
-            let keys = self.keys(&document);
+            let keys = self.keys(document.borrow());
             for key in keys.iter().flatten() {
                 budget.make(key)?;
             }
@@ -110,14 +106,18 @@ fn key(document: &Document, path: &str, direction: Direction) -> Key {
 }
 
 /// Puts values in order, as `$push` with `$sort` does: by themselves, or by their fields.
-pub(super) fn sort_values(values: &mut [Value], order: &Value) -> Outcome<()> {
+pub(super) fn sort_values(values: &mut [Value], order: &Value, budget: &Budget) -> Outcome<()> {
+    budget.work(values.len() as u64 * u64::from(values.len().checked_ilog2().unwrap_or(0)))?;
     match order {
         Value::Object(fields) => {
             let order = SortOrder::parse(fields)?;
             let empty = Document::new();
-            let keys = |value: &Value| order.keys(value.as_object().unwrap_or(&empty));
-            let mut keyed: Vec<(Vec<Key>, Value)> =
-                values.iter_mut().map(|value| (keys(value), std::mem::replace(value, Value::Null))).collect();
+            let mut keyed: Vec<(Vec<Key>, Value)> = Vec::with_capacity(values.len());
+            for value in values.iter_mut() {
+                let keys = order.keys(value.as_object().unwrap_or(&empty));
+                keys.iter().flatten().try_for_each(|key| budget.make(key))?;
+                keyed.push((keys, std::mem::replace(value, Value::Null)));
+            }
             keyed.sort_by(|(a, _), (b, _)| order.compare(a, b));
             for (place, (_, value)) in values.iter_mut().zip(keyed) {
                 *place = value;
@@ -147,7 +147,7 @@ mod tests {
 
     fn sorted(order: Json, documents: Json) -> Vec<Json> {
         let mut documents = docs(documents);
-        SortOrder::parse(&doc(order)).unwrap().sort(&mut documents);
+        SortOrder::parse(&doc(order)).unwrap().sort_within(&mut documents, &Budget::default()).unwrap();
         documents.iter().map(shown).collect()
     }
 
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn values_sort_by_their_fields() {
         let mut values = [value(json!({"x": 2})), value(json!({"x": 1}))];
-        sort_values(&mut values, &value(json!({"x": 1}))).unwrap();
+        sort_values(&mut values, &value(json!({"x": 1})), &Budget::default()).unwrap();
         assert_eq!(values[0], value(json!({"x": 1})));
     }
 

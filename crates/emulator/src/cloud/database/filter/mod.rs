@@ -19,6 +19,8 @@ use super::expr::Variables;
 use super::geo::{EARTH_RADIUS, Geometry, Point};
 use super::path;
 use super::pattern::Pattern;
+use super::sort::SortOrder;
+use crate::cloud::measure::Measure;
 use crate::cloud::value::{Document, Value};
 use schema::Schema;
 
@@ -128,6 +130,16 @@ impl Filter {
     pub(crate) fn find_match(&self, document: &Document, variables: &Variables) -> Outcome<Option<Match>> {
         self.budget.next_document();
         matching::filter(self, document, variables)
+    }
+
+    /// Sorts what matches.
+    pub(crate) fn sort<D: Borrow<Document>>(&self, documents: &mut Vec<D>, order: &SortOrder) -> Outcome<()> {
+        order.sort_within(documents, &self.budget)
+    }
+
+    /// Counts a document that is made of one that matches.
+    pub(crate) fn keep(&self, document: &Document) -> Outcome<()> {
+        self.budget.keep(Measure::of_document(document).memory)
     }
 
     /// If the query asks what is near, orders documents from the nearest to the farthest.

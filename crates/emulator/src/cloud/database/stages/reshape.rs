@@ -167,6 +167,7 @@ pub(super) fn assign(
     match (rest.is_empty(), value) {
         (true, Some(value)) => document.set(*first, value),
         (true, None) => {
+            budget.each(document.len() / 8)?;
             document.remove(first);
         }
         (false, value) => {

@@ -46,7 +46,7 @@ impl Push {
                 "$position" => push.position = Some(whole(name, value)?),
                 "$slice" => push.slice = Some(whole(name, value)?),
                 "$sort" => {
-                    sort_values(&mut [], value)?;
+                    sort_values(&mut [], value, &Budget::default())?;
                     push.sort = Some(value.clone());
                 }
                 unknown => return refuse(format!("Unrecognized clause in $push: {unknown}")),
@@ -65,7 +65,7 @@ impl Push {
         };
         items.splice(at..at, self.values.iter().cloned());
         if let Some(order) = &self.sort {
-            sort_values(&mut items, order)?;
+            sort_values(&mut items, order, budget)?;
         }
         if let Some(slice) = self.slice {
             let kept = usize::try_from(slice.unsigned_abs()).unwrap_or(usize::MAX).min(items.len());

@@ -144,9 +144,7 @@ impl Change {
             Change::Set(value) => Some(value.clone()),
             Change::SetOnInsert(value) => occasion.inserting.then(|| value.clone()),
             Change::Unset => {
-                // The fields behind the one that goes move up.
-                budget.work(document.len() as u64 / 8)?;
-                path::take(document, place);
+                path::take(document, place, budget)?;
                 None
             }
             Change::Add(by) => Some(add(document, place, by)?),
@@ -213,7 +211,6 @@ fn overflow(operator: &str, document: &Document, now: &Value) -> Outcome<Value> 
 }
 
 fn rename(document: &mut Document, place: &[String], to: &str, budget: &Budget) -> Outcome<()> {
-    budget.work(document.len() as u64 / 8)?;
     let target: Vec<String> = to.split('.').map(str::to_owned).collect();
     for (what, place) in [("source", place), ("destination", target.as_slice())] {
         if path::crosses_array(document, place) {
@@ -224,7 +221,7 @@ fn rename(document: &mut Document, place: &[String], to: &str, budget: &Budget) 
             ));
         }
     }
-    match path::take(document, place) {
+    match path::take(document, place, budget)? {
         Some(value) => path::put(document, &target, value, budget),
         None => Ok(()),
     }

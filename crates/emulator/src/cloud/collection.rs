@@ -3,10 +3,11 @@
 //! Nothing is changed by the calls that say what is to be changed: they return [`Change`]s, which are written down
 //! first and [applied](Collection::apply) then. An error in one document therefore changes none.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::database::{
-    DatabaseError, Filter, Occasion, Projection, SortOrder, Update, Variables, is_operators,
+    DatabaseError, Filter, Occasion, OutputSize, Projection, SortOrder, Update, Variables, is_operators,
 };
 use super::index::{Index, IndexPlan, Key, MOST_INDEXES};
 use super::measure::Measure;
@@ -62,11 +63,9 @@ impl Collection {
         self.documents.len()
     }
 
-    /// About how many bytes they have.
-    pub(crate) fn size(&self) -> usize {
-        let text =
-            |document: &Document| super::ejson::plain(&Value::Object(document.clone())).to_string().len();
-        self.documents.values().map(text).sum()
+    /// How many bytes of BSON they have.
+    pub(crate) fn size(&self) -> u64 {
+        self.documents.values().map(|document| Measure::of_document(document).bson).sum()
     }
 
     /// Every document, in the order in which they were added.
@@ -106,14 +105,16 @@ impl Collection {
         }
         let skip = usize::try_from(find.skip).unwrap_or(usize::MAX);
         let limit = usize::try_from(find.limit.unwrap_or(limit)).unwrap_or(usize::MAX);
-        let page = matching.into_iter().skip(skip).take(limit);
-        let documents = match &find.projection {
-            Some(projection) => {
-                let projection = Projection::parse(projection)?;
-                page.map(|document| projection.apply(document)).collect::<Outcome<Vec<Document>>>()?
-            }
-            None => page.cloned().collect(),
-        };
+        let projection = find.projection.as_ref().map(Projection::parse).transpose()?;
+        let (mut documents, mut size) = (Vec::new(), OutputSize::default());
+        for document in matching.into_iter().skip(skip).take(limit) {
+            let given = match &projection {
+                Some(projection) => Cow::Owned(projection.apply(document)?),
+                None => Cow::Borrowed(document),
+            };
+            size.add(&given)?;
+            documents.push(given.into_owned());
+        }
         Ok(Found { documents, total })
     }
 

@@ -79,7 +79,7 @@ impl<'a> Walk<'a> {
         match value {
             Some(Value::Object(inner)) => self.descend(inner, rest, index),
             Some(place @ Value::Array(items)) => {
-                let number = next.parse::<usize>().ok();
+                let number = place_in_array(next);
                 if number.is_some() && !self.seen.insert((std::ptr::from_ref(place), rest.len())) {
                     return;
                 }
@@ -191,12 +191,18 @@ fn spread(document: &Document, places: &[Vec<String>], budget: &Budget) -> Outco
     Ok(all)
 }
 
+/// The place in an array that a step names: a number as it is written in documents, without sign and leading zeros.
+fn place_in_array(step: &str) -> Option<usize> {
+    let canonical = step == "0" || !step.starts_with(['0', '+']);
+    canonical.then(|| step.parse().ok()).flatten()
+}
+
 /// What is at one place.
 pub(super) fn get<'a>(document: &'a Document, place: &[String]) -> Option<&'a Value> {
     let (first, rest) = place.split_first()?;
     rest.iter().try_fold(document.get(first)?, |value, step| match value {
         Value::Object(inner) => inner.get(step),
-        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        Value::Array(items) => items.get(place_in_array(step)?),
         _ => None,
     })
 }
@@ -218,9 +224,9 @@ pub(super) fn put(document: &mut Document, place: &[String], value: Value, budge
 
 fn put_into(at: &mut Value, name: &str, place: &[String], value: Value, budget: &Budget) -> Outcome<()> {
     let step = place.first().map_or("", String::as_str);
-    match (at, step.parse::<usize>()) {
+    match (at, place_in_array(step)) {
         (Value::Object(inner), _) => put(inner, place, value, budget),
-        (Value::Array(items), Ok(index)) => {
+        (Value::Array(items), Some(index)) => {
             if index > items.len() + MOST_PADDING {
                 return refuse(format!("can't backfill more than {MOST_PADDING} elements"));
             }
@@ -261,7 +267,7 @@ fn take_from(at: &mut Value, place: &[String], budget: &Budget) -> Outcome<Optio
     let Some((first, rest)) = place.split_first() else { return Ok(None) };
     match at {
         Value::Object(inner) => take(inner, place, budget),
-        Value::Array(items) => match first.parse::<usize>().ok().and_then(|at| items.get_mut(at)) {
+        Value::Array(items) => match place_in_array(first).and_then(|at| items.get_mut(at)) {
             Some(item) if rest.is_empty() => Ok(Some(std::mem::replace(item, Value::Null))),
             Some(item) => take_from(item, rest, budget),
             None => Ok(None),
@@ -321,6 +327,12 @@ mod tests {
     #[test]
     fn a_number_is_an_index() {
         assert_eq!(reached(json!({"a": [{"b": 1}, {"b": 2}]}), "a.1.b"), [Some(Value::Int(2))]);
+    }
+
+    #[test]
+    fn a_number_with_a_leading_zero_or_a_sign_is_none() {
+        assert_eq!(reached(json!({"a": [7, 8]}), "a.01"), []);
+        assert_eq!(reached(json!({"a": [7, 8]}), "a.+1"), []);
     }
 
     #[test]

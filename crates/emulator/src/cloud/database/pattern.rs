@@ -14,15 +14,17 @@ use crate::cloud::value::Value;
 
 /// The longest pattern in bytes. MongoDB's own limit.
 const LONGEST: usize = 32_764;
-/// How large a compiled pattern may be in bytes, and how many steps it then takes for a byte of text at most.
-const SIZES: [(usize, u64); 3] = [(16 << 10, 4), (64 << 10, 25), (256 << 10, 300)];
+/// How large a compiled pattern may be in bytes, and how many steps it then takes for [`STRIDE`] bytes of text at most.
+const SIZES: [(usize, u64); 4] = [(16 << 10, 256), (64 << 10, 1_600), (256 << 10, 19_200), (1 << 20, 76_800)];
+/// How many bytes of text are searched in one step for a pattern that is nothing but text.
+const STRIDE: u64 = 64;
 
 /// A compiled pattern, together with what it was written as.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
     regex: Regex,
     source: Value,
-    /// Steps for a byte of text.
+    /// Steps for [`STRIDE`] bytes of text.
     weight: u64,
     budget: Budget,
 }
@@ -30,14 +32,14 @@ pub(super) struct Pattern {
 impl Pattern {
     /// Compiles a pattern with the options `i`, `m`, `s` and `x`.
     pub(super) fn compile(pattern: &str, options: &str, budget: &Budget) -> Outcome<Pattern> {
-        let (regex, weight) = budget.pattern(pattern, options, || compiled(pattern, options))?;
+        let (regex, weight) = budget.pattern(pattern, options, || compiled(pattern, options, budget))?;
         let source = Value::Regex(pattern.to_owned(), options.to_owned());
         Ok(Pattern { regex, source, weight, budget: budget.clone() })
     }
 
     /// Whether the pattern is found in a text.
     pub(super) fn finds(&self, text: &str) -> Outcome<bool> {
-        self.budget.work(1 + self.weight.saturating_mul(text.len() as u64))?;
+        self.budget.work(1 + self.weight.saturating_mul(text.len() as u64) / STRIDE)?;
         Ok(self.regex.is_match(text))
     }
 
@@ -48,7 +50,7 @@ impl Pattern {
 }
 
 /// A pattern with how many steps a byte of text takes.
-fn compiled(pattern: &str, options: &str) -> Outcome<(Regex, u64)> {
+fn compiled(pattern: &str, options: &str, budget: &Budget) -> Outcome<(Regex, u64)> {
     if pattern.len() > LONGEST {
         return refuse(format!("Regular expression is too long: {LONGEST} bytes are the most"));
     }
@@ -56,10 +58,12 @@ fn compiled(pattern: &str, options: &str) -> Outcome<(Regex, u64)> {
         return refuse(format!("invalid flag in regex options: {other}"));
     }
     let translated = translated(pattern)?;
+    let is_text = regex::escape(pattern) == pattern && !options.contains(['i', 'x']);
     let mut refusal = String::new();
     for (size, weight) in SIZES {
+        budget.each(size / 8)?;
         match built(&translated, options, size) {
-            Ok(regex) => return Ok((regex, weight)),
+            Ok(regex) => return Ok((regex, if is_text { 1 } else { weight })),
             Err(regex::Error::CompiledTooBig(_)) => refusal = "it is too large".to_owned(),
             Err(error) => {
                 refusal = error.to_string();
@@ -98,10 +102,24 @@ fn translated(pattern: &str) -> Outcome<String> {
             '\\' => match after.chars().next() {
                 Some(escaped) => {
                     escape(escaped, false, &mut out);
-                    after.get(escaped.len_utf8()..).unwrap_or_default()
+                    let behind = after.get(escaped.len_utf8()..).unwrap_or_default();
+                    // What `\x{41}` and `\p{L}` name is no quantifier.
+                    let named = if "xupP".contains(escaped) {
+                        behind.find('}').filter(|_| behind.starts_with('{'))
+                    } else {
+                        None
+                    };
+                    let (name, behind) =
+                        behind.split_at_checked(named.map_or(0, |end| end + 1)).unwrap_or(("", behind));
+                    out.push_str(name);
+                    behind
                 }
                 None => return refuse("Regular expression is invalid: \\ at end of pattern"),
             },
+            '{' if !is_quantifier(after) => {
+                out.push_str("\\{");
+                after
+            }
             other => {
                 out.push(other);
                 after
@@ -109,6 +127,14 @@ fn translated(pattern: &str) -> Outcome<String> {
         };
     }
     Ok(out)
+}
+
+/// Whether what follows a brace makes it a quantifier: `{2}`, `{2,}` and `{2,3}`. Any other brace is a character.
+fn is_quantifier(behind: &str) -> bool {
+    let Some((inner, _)) = behind.split_once('}') else { return false };
+    let (least, most) = inner.split_once(',').unwrap_or((inner, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    !least.is_empty() && digits(least) && digits(most)
 }
 
 /// One part of a class.
@@ -344,8 +370,25 @@ mod tests {
     }
 
     #[test]
+    fn a_brace_that_is_no_quantifier_is_a_character() {
+        assert!(finds(r"^{a}{,2}a{2,}b{1}\x{63}\p{L}$", "", "{a}{,2}aaabcd"));
+    }
+
+    #[test]
+    fn lengths_can_be_asked_for() {
+        assert!(finds("^.{1,500}$", "", &"中".repeat(500)));
+    }
+
+    #[test]
+    fn text_is_found_in_much_text() {
+        let pattern = Pattern::compile("needle", "", &Budget::default()).unwrap();
+        let hay = "hay".repeat(1 << 20);
+        assert!((0..100).all(|_| !pattern.finds(&hay).unwrap()));
+    }
+
+    #[test]
     fn large_patterns_are_refused() {
-        assert!(refusal("(a{100}){100}", "").contains("too large"));
+        assert!(refusal("(a{100}){1000}", "").contains("too large"));
         assert!(refusal(&"a".repeat(40_000), "").contains("too long"));
     }
 

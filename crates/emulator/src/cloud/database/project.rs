@@ -180,7 +180,7 @@ impl Projection {
 
     /// What is given of a document.
     pub(crate) fn apply(&self, document: &Document) -> Outcome<Document> {
-        self.budget.next_document();
+        let _made = self.budget.for_one_document();
         self.budget.measured(Measure::of_document(document))?;
         self.budget.each(self.slices.len() + self.elements.len())?;
         let fields = &self.fields;

@@ -51,7 +51,7 @@ impl SortOrder {
         budget: &Budget,
     ) -> Outcome<()> {
         let mut keyed = Vec::with_capacity(documents.len());
-        budget.next_document();
+        let _keys = budget.for_one_document();
         for document in documents.drain(..) {
             let keys = self.keys(document.borrow());
             for key in keys.iter().flatten() {

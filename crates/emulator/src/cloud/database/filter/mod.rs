@@ -128,7 +128,7 @@ impl Filter {
 
     /// How a document matches, if it does. The variables are those of a surrounding `$lookup`.
     pub(crate) fn find_match(&self, document: &Document, variables: &Variables) -> Outcome<Option<Match>> {
-        self.budget.next_document();
+        let _made = self.budget.for_one_document();
         matching::filter(self, document, variables)
     }
 

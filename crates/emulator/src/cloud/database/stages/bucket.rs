@@ -90,7 +90,7 @@ pub(super) fn bucket(
     }
     let mut buckets: BTreeMap<Ordered<Value>, Vec<Accumulator>> = BTreeMap::new();
     for document in &documents {
-        budget.next_document();
+        let _made = budget.for_one_document();
         let scope = Scope::new(document, variables, budget);
         let value = evaluate(by, &scope)?;
         let within = value.and_then(|value| {
@@ -125,7 +125,7 @@ pub(super) fn bucket_auto(
     let outputs = outputs("$bucketAuto", spec)?;
     let mut sorted = Vec::with_capacity(documents.len());
     for document in documents {
-        budget.next_document();
+        let _made = budget.for_one_document();
         let value = evaluate(by, &Scope::new(&document, variables, budget))?.unwrap_or(Value::Null);
         budget.keep(Measure::of(&value).memory)?;
         sorted.push((value, document));
@@ -151,7 +151,7 @@ pub(super) fn bucket_auto(
         filled += 1;
         if let Some((_, upper, accumulators)) = buckets.last_mut() {
             *upper = value;
-            budget.next_document();
+            let _made = budget.for_one_document();
             outputs.take(accumulators, &Scope::new(&document, variables, budget))?;
         }
     }

@@ -90,7 +90,7 @@ fn gather(
     let mut places: BTreeMap<Ordered<Value>, usize> = BTreeMap::new();
     let mut groups: Vec<(Value, Vec<Accumulator>)> = Vec::new();
     for document in documents {
-        budget.next_document();
+        let _made = budget.for_one_document();
         let scope = Scope::new(document, variables, budget);
         let id = evaluate(by, &scope)?.unwrap_or(Value::Null);
         let place = *places.entry(Ordered(id.clone())).or_insert(groups.len());

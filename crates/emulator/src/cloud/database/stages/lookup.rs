@@ -33,7 +33,7 @@ pub(super) fn lookup(
     };
     let mut joined = Vec::with_capacity(documents.len());
     for mut document in documents {
-        budget.next_document();
+        let _made = budget.for_one_document();
         let found = match &way {
             Way::Running(pipeline) => pipeline.run(&document, &foreign, around, variables, budget)?,
             Way::Equality(fields) => fields.find(&document, &foreign, budget)?,

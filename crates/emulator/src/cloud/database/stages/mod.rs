@@ -14,9 +14,10 @@ mod tests;
 mod unwind;
 
 use super::budget::Budget;
-use super::error::{DatabaseError, Outcome, refuse};
+use super::error::{Outcome, refuse};
 use super::expr::{Accumulator, Scope, Variables, evaluate};
 use super::filter::Filter;
+use super::output_size::OutputSize;
 use super::project::Shape;
 use super::sort::SortOrder;
 use super::{geo, kind, path};
@@ -33,9 +34,6 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) seed: u64,
 }
 
-/// The largest output of a pipeline in bytes of BSON. As text, which may have 1 MB, it would be longer.
-const LARGEST_OUTPUT: u64 = 6 * 1024 * 1024;
-
 /// Runs a pipeline.
 pub(crate) fn run(
     pipeline: &[Document],
@@ -43,13 +41,8 @@ pub(crate) fn run(
     around: &Surroundings<'_>,
 ) -> Outcome<Vec<Document>> {
     let output = run_within(pipeline, input, around, &Variables::default(), &Budget::default())?;
-    let mut size = 0;
-    for document in &output {
-        size += Measure::of_document(document).bson;
-        if size > LARGEST_OUTPUT {
-            return Err(DatabaseError::large_result());
-        }
-    }
+    let mut size = OutputSize::default();
+    output.iter().try_for_each(|document| size.add(document))?;
     Ok(output)
 }
 

@@ -48,7 +48,7 @@ pub(super) fn project(
     }
     let mut projected = Vec::with_capacity(documents.len());
     for document in documents {
-        budget.next_document();
+        let _made = budget.for_one_document();
         let mut given = if inclusive { shape.include(&document) } else { shape.exclude(&document) };
         budget.measured(Measure::of_document(&given))?;
         compute(&leaves, &document, &mut given, variables, budget)?;
@@ -68,7 +68,7 @@ pub(super) fn add_fields(
     collect(spec, &[], false, &mut leaves)?;
     let mut extended = Vec::with_capacity(documents.len());
     for document in documents {
-        budget.next_document();
+        let _made = budget.for_one_document();
         let mut given = document.clone();
         budget.measured(Measure::of_document(&given))?;
         compute(&leaves, &document, &mut given, variables, budget)?;
@@ -89,7 +89,7 @@ pub(super) fn replace_root(
     };
     let mut roots = Vec::with_capacity(documents.len());
     for document in &documents {
-        budget.next_document();
+        let _made = budget.for_one_document();
         match evaluate(expression, &Scope::new(document, variables, budget))? {
             Some(Value::Object(root)) => {
                 budget.keep(Measure::of_document(&root).memory)?;

@@ -43,7 +43,7 @@ pub(super) fn unwind(documents: Vec<Document>, argument: &Value, budget: &Budget
     };
     let mut all = Vec::new();
     for document in documents {
-        budget.next_document();
+        let _made = budget.for_one_document();
         unwind.one(document, &mut all, budget)?;
     }
     Ok(all)

@@ -78,7 +78,7 @@ impl Update {
     /// Changes a document, and says whether anything in it is different now.
     pub(crate) fn apply(&self, document: &mut Document, occasion: Occasion) -> Outcome<bool> {
         let budget = &self.budget;
-        budget.next_document();
+        let _made = budget.for_one_document();
         let mut steps: Vec<Step<'_>> = Vec::new();
         for (path, change) in &self.changes {
             let places = path::locate(document, path, occasion.matched_index, budget)?;

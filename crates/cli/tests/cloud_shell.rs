@@ -104,3 +104,22 @@ async fn a_page_says_that_it_is_one() {
     let cut = run(&server, &["db", "query", "--collection", "orders", "--limit", "1001"]);
     assert!(said(&cut).contains("at most 1000"), "{cut:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_documents_come_page_by_page() {
+    let (lab, server) = set().await;
+    run(&server, &["db", "collections", "add", "orders"]);
+    let lines: String = (0..1_100).map(|n| format!("{{\"_id\":\"{n:04}\"}}\n")).collect();
+    let file = local(&lab, "orders.json", &lines);
+    assert!(run(&server, &["db", "import", &file, "--collection", "orders"]).status.success());
+    let all = run(&server, &["db", "query", "--collection", "orders", "--all"]);
+    assert!(all.status.success(), "{all:?}");
+    assert_eq!(String::from_utf8(all.stdout).unwrap(), lines);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_document_by_its_id_has_no_pages() {
+    let (_lab, server) = set().await;
+    let refused = run(&server, &["db", "query", "--collection", "orders", "--doc", "a", "--all"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+}

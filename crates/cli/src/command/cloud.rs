@@ -70,7 +70,13 @@ enum Database {
     /// Import documents from a file, and wait for it
     Import(ImportWishes),
     /// Read documents
-    Query(Read),
+    Query {
+        #[command(flatten)]
+        read: Read,
+        /// All documents, page by page, as JSON Lines; without it the platform returns 1000 at most
+        #[arg(long, conflicts_with_all = ["text", "doc"])]
+        all: bool,
+    },
     /// Add documents
     Add {
         /// A statement as text
@@ -214,6 +220,10 @@ pub async fn run(client: &Client, cloud: Cloud, as_json: bool) -> Result<(), Fai
             let statement = cloud_jobs::statement(text, built)?;
             cloud_jobs::export(&client.cloud(credential, env)?, &statement, wishes).await?;
         }
+        What::Db(Database::Query { read, all: true }) => {
+            let (_, built) = read.parts()?;
+            cloud_jobs::every_page(&client.cloud(credential, env)?, built).await?;
+        }
         What::Db(Database::Import(wishes)) => {
             cloud_jobs::import(&client.cloud(credential, env)?, wishes).await?;
         }
@@ -234,7 +244,7 @@ impl Database {
     fn statement(self) -> Result<Option<(&'static str, Statement)>, Failure> {
         Ok(Some(match self {
             Database::Collections { .. } | Database::Export { .. } | Database::Import(_) => return Ok(None),
-            Database::Query(read) => {
+            Database::Query { read, .. } => {
                 let (text, built) = read.parts()?;
                 ("query", either(text, built))
             }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use futures_util::TryStreamExt as _;
 use serde_json::{Map, Value, json};
 use tokenward_client::cloud_statements::Get;
 use tokenward_client::cloud_statements::structured::QueryRequest;
@@ -83,11 +84,25 @@ pub fn statement(text: Option<String>, built: Map<String, Value>) -> Result<Get,
     if let Some(text) = text {
         return Ok(Get::raw(text));
     }
-    let wrong = |error: &dyn std::fmt::Display| {
-        Failure::failed(format!("the statement: {error}"), "Correct the flags; nothing was sent.")
-    };
-    let request: QueryRequest = serde_json::from_value(built.into()).map_err(|error| wrong(&error))?;
-    request.export().map_err(|error| wrong(&error))
+    request(built)?.export().map_err(|error| wrong(&error))
+}
+
+fn request(built: Map<String, Value>) -> Result<QueryRequest, Failure> {
+    serde_json::from_value(built.into()).map_err(|error| wrong(&error))
+}
+
+fn wrong(error: &dyn std::fmt::Display) -> Failure {
+    Failure::failed(format!("the statement: {error}"), "Correct the flags; nothing was sent.")
+}
+
+/// Reads all documents, however many, and prints each when it comes.
+pub async fn every_page(cloud: &Cloud, built: Map<String, Value>) -> Result<(), Failure> {
+    let query = request(built)?.query().map_err(|error| wrong(&error))?;
+    let mut documents = std::pin::pin!(cloud.documents::<Value>(query));
+    while let Some(document) = documents.try_next().await? {
+        output::json_line(&document);
+    }
+    Ok(())
 }
 
 /// Exports, waits, and downloads the result if that is wanted.

@@ -212,6 +212,17 @@ impl QueryRequest {
                 false => Err(Place::top("doc").wrong(Wrong::OneOrMany)),
             };
         }
+        Ok(self.query()?.get()?)
+    }
+
+    /// As a query of many documents, which can be read page by page.
+    ///
+    /// # Errors
+    /// Says where it is wrong.
+    pub fn query(self) -> Result<Query, StructuredError> {
+        if self.doc.is_some() {
+            return Err(Place::top("doc").wrong(Wrong::OneOrMany));
+        }
         let mut query = selection(self.collection, &self.filter)?;
         for (path, direction) in self.order {
             query = query.order_by(path, direction.into());
@@ -229,7 +240,7 @@ impl QueryRequest {
                 None => return Err(Place::top("field").wrong(Wrong::Shape("true or false for each path"))),
             };
         }
-        Ok(query.get()?)
+        Ok(query)
     }
 }
 

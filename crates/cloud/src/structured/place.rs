@@ -29,7 +29,9 @@ pub enum Wrong {
     #[error("either `doc`, or `where` and what goes with it, or `every_document`")]
     OneOrMany,
     /// A change to a whole collection that was not asked for in so many words.
-    #[error("no condition would concern every document: send `\"every_document\":true` if that is meant")]
+    #[error(
+        "no condition would concern every document: if that is meant, send `\"every_document\":true` (in the shell `--every-document`)"
+    )]
     EveryDocument,
     /// It cannot be built.
     #[error(transparent)]

@@ -164,7 +164,7 @@ fn nothing_is_removed_by_oversight() {
     // What `{"where": {"user": undefined}}` looks like when it arrives.
     assert_eq!(
         remove(json!({"collection": "c", "where": {}})).unwrap_err().to_string(),
-        "where: no condition would concern every document: send `\"every_document\":true` if that is meant"
+        "where: no condition would concern every document: if that is meant, send `\"every_document\":true` (in the shell `--every-document`)"
     );
     assert_eq!(
         remove(json!({"collection": "c", "every_document": true})).unwrap().text(),

@@ -41,6 +41,9 @@ pub struct CredentialStatus {
     /// Refusals that persisted after refresh and replay, and that the facade did not pass on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusals_kept_back: Option<RefusalsKeptBack>,
+    /// Its sinks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sinks: Vec<SinkStatus>,
     /// Fetches today.
     pub budget: Budget,
     /// How often the token was handed out since the server was started.
@@ -100,6 +103,44 @@ pub struct RefusalsKeptBack {
     pub detail: String,
     /// What a person can do.
     pub next_step: String,
+}
+
+/// A place where each new token is written.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+pub struct SinkStatus {
+    /// Its name.
+    #[schema(example = "php")]
+    pub name: String,
+    /// `file`, `redis`, `cloud-database` or `webhook`.
+    #[schema(example = "redis")]
+    pub kind: String,
+    /// The generation that was delivered last; 0 before the first since the server was started.
+    pub generation: u64,
+    /// The end of the life that was told with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    /// For how long something has been waiting to be delivered, in seconds.
+    pub lag_seconds: i64,
+    /// Deliveries that succeeded since the server was started.
+    pub delivered: u64,
+    /// Deliveries that failed since then.
+    pub failed: u64,
+    /// How often since then somebody else had removed or overwritten what was delivered.
+    pub lost: u64,
+    /// The last failure, if nothing has succeeded since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<SinkFailure>,
+}
+
+/// Why the last delivery failed.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+pub struct SinkFailure {
+    /// What happened.
+    pub detail: String,
+    /// What a person can do.
+    pub next_step: String,
+    /// When.
+    pub at: String,
 }
 
 /// Fetches on the platform's current day (UTC+8).

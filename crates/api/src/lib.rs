@@ -10,7 +10,8 @@ mod token;
 pub mod path;
 
 pub use credential::{
-    Budget, CredentialList, CredentialStatus, ForeignRefreshes, LastFailure, RefusalsKeptBack,
+    Budget, CredentialList, CredentialStatus, ForeignRefreshes, LastFailure, RefusalsKeptBack, SinkFailure,
+    SinkStatus,
 };
 pub use error::{ErrorCode, PlatformError, Problem};
 pub use token::{RefreshRequest, ReportRequest, Token};

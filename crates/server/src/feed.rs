@@ -16,6 +16,8 @@ use tokenward_core::time::{Boot, Wall};
 use tokenward_core::view::View;
 use tokio::sync::Notify;
 
+use crate::sinks::Standing;
+
 /// All published credentials. Built once, before anything is served.
 #[derive(Debug, Default)]
 pub struct Feed {
@@ -34,6 +36,8 @@ pub struct Entry {
     pub platform: &'static str,
     /// Counters that metrics show.
     pub counts: Counts,
+    /// How its sinks stand.
+    pub sinks: Vec<Arc<Standing>>,
     calls: ArcSwap<Vec<Arc<CallCounts>>>,
     kept_back: ArcSwapOption<KeptBack>,
     /// The last time that a platform took the token of the generation beside it, in milliseconds of boot time.
@@ -117,13 +121,14 @@ impl Counts {
 
 impl Feed {
     /// Adds a credential; ids are given in order from 0.
-    pub fn add(&mut self, name: Name, id: CredentialId, platform: &'static str) {
+    pub fn add(&mut self, name: Name, id: CredentialId, platform: &'static str, sinks: Vec<Arc<Standing>>) {
         self.names.insert(name.clone(), self.entries.len());
         self.entries.push(Arc::new(Entry {
             name,
             id,
             platform,
             counts: Counts::default(),
+            sinks,
             calls: ArcSwap::default(),
             kept_back: ArcSwapOption::empty(),
             accepted: (AtomicU64::new(0), AtomicI64::new(i64::MIN)),

@@ -18,6 +18,7 @@ mod material;
 pub mod process;
 mod reach;
 mod serve;
+mod sinks;
 mod telemetry;
 mod token_index;
 mod try_out;

@@ -13,6 +13,7 @@ use tokenward_store::{Sql, Store, Stored};
 use tokenward_vault::{KeyRing, OpenError};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 use crate::clients::Clients;
 use crate::clock;
@@ -26,6 +27,7 @@ use crate::gateway::Gateway;
 use crate::http::{self, Api, Entrance, FileRoots, Listener, RequestIds};
 use crate::keeper::{Health, Job, Keeper, place};
 use crate::material::Material;
+use crate::sinks::{self, Sink};
 use crate::telemetry::{Seen, Telemetry};
 use crate::token_index::TokenIndex;
 
@@ -39,6 +41,7 @@ pub struct Server {
     keeper: Keeper,
     jobs: mpsc::UnboundedReceiver<Job>,
     store: Arc<dyn Store>,
+    sinks: Vec<Sink>,
     stop: (watch::Sender<bool>, watch::Receiver<bool>),
     _data_dir: DataDir,
 }
@@ -77,6 +80,7 @@ impl Server {
         let (fleet, feed) = restore(config, &materials, &keys, store.as_ref(), &token_index).await?;
         let facade = Facade::new(config, &materials, &keys, &token_index);
         let (feed, telemetry) = (Arc::new(feed), Arc::new(Telemetry::new()));
+        let sinks = sinks::gather(config, &feed)?;
         let health = Arc::new(Health::default());
         let driver = Driver {
             fleet,
@@ -119,6 +123,7 @@ impl Server {
             keeper,
             jobs,
             store,
+            sinks,
             stop,
             _data_dir: data_dir,
         })
@@ -154,7 +159,7 @@ impl Server {
     /// # Errors
     /// A part of it broke down, which is a defect. What was stored is safe.
     pub async fn run(self) -> Result<(), BrokeDown> {
-        let Server { listeners, api, driver, inputs, keeper, jobs, store, stop, addresses, .. } = self;
+        let Server { listeners, api, driver, inputs, keeper, jobs, store, sinks, stop, addresses, .. } = self;
         if let Some(address) = addresses.facade {
             tracing::info!(%address, "the facade listens");
         }
@@ -162,6 +167,7 @@ impl Server {
         let inputs_sender = driver.inputs.clone();
         let mut driving = tokio::spawn(driver.run(inputs));
         let mut keeping = tokio::spawn(keeper.run(jobs));
+        let mut delivering: JoinSet<()> = sinks.into_iter().map(Sink::run).collect();
         let serving: Vec<_> = listeners
             .into_iter()
             .map(|listener| tokio::spawn(crate::http::serve(listener, Arc::clone(&api), stop.1.clone())))
@@ -180,6 +186,8 @@ impl Server {
             drop(task.await);
         }
         let all_stored = driving.await.unwrap_or(false);
+        // What is not delivered by now is the first thing that the next process does.
+        delivering.shutdown().await;
         drop(api);
         drop(keeping.await);
         if !all_stored {
@@ -309,7 +317,8 @@ async fn restore(
         let known = known.as_ref().map(|(record, token)| (record, token.clone()));
         let credential = fleet.build(material.spec(config, keys), known, now);
         let id = fleet.add(credential, now, &mut effects);
-        feed.add(material.name.clone(), id, material.provider.platform());
+        let standings = config.sinks.iter().map(|sink| Arc::new(sinks::standing(sink))).collect();
+        feed.add(material.name.clone(), id, material.provider.platform(), standings);
     }
     for (id, effect) in effects {
         if let (tokenward_core::effect::Effect::Publish { view }, Some(entry)) = (effect, feed.get(id)) {

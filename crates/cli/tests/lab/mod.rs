@@ -248,6 +248,13 @@ impl Server {
         self.post(&format!("/v1/credentials/{name}/report"), body).await
     }
 
+    /// Asks for a refresh and does not wait for the answer.
+    pub fn refresh_and_leave(&self, http: &reqwest::Client, name: &str) -> tokio::task::JoinHandle<()> {
+        let url = format!("{}/v1/credentials/{name}/refresh", self.url);
+        let request = http.post(url).bearer_auth(KEY).json(&serde_json::json!({}));
+        tokio::spawn(async move { drop(request.send().await) })
+    }
+
     /// Waits until the credential has a generation other than this one, and returns its token.
     pub async fn next_token(&self, name: &str, after: u64) -> Answer {
         loop {

@@ -13,6 +13,7 @@ use tokenward_providers::{Baidu, ClientAuth, Defaults, OAuth2, Provider, TokenAp
 use super::SecretRef;
 use super::calls::CallRules;
 use super::reader::{Placed, Reader, Section};
+use super::sink::{self, SinkConfig};
 
 /// `[credentials.NAME]`
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct CredentialConfig {
     pub policy: Arc<Policy>,
     /// Which calls are made for it, and how.
     pub calls: CallRules,
+    /// Where each new token is written.
+    pub sinks: Vec<SinkConfig>,
     app: Option<App>,
     span: Range<usize>,
 }
@@ -66,11 +69,14 @@ impl CredentialConfig {
         };
         let refresh = section.section("refresh", reader);
         let calls = CallRules::read(section.section("gateway", reader), reader);
+        let sinks = SinkConfig::read_all(&mut section, reader);
         let defaults = built.as_ref().map(|built| (built.provider.defaults(), built.provider.semantics()));
         let policy = read_policy(refresh, defaults, reader);
         let known: &[&str] = match platform.value.as_str() {
-            "wechat" => &["platform", "app_id", "app_secret", "token_api", "base_url", "refresh", "gateway"],
-            "baidu" => &["platform", "client_id", "client_secret", "base_url", "refresh", "gateway"],
+            "wechat" => {
+                &["platform", "app_id", "app_secret", "token_api", "base_url", "refresh", "gateway", "sinks"]
+            }
+            "baidu" => &["platform", "client_id", "client_secret", "base_url", "refresh", "gateway", "sinks"],
             _ => &OAUTH2_KEYS,
         };
         section.finish(known, reader);
@@ -85,9 +91,18 @@ impl CredentialConfig {
             secrets,
             policy: Arc::new(policy),
             calls,
+            sinks,
             app,
             span,
         })
+    }
+
+    /// What the platform calls the app.
+    #[must_use]
+    pub fn app_id(&self) -> String {
+        let identity = self.provider.identity();
+        let is_it = |(name, _): &(&str, String)| matches!(*name, "app_id" | "client_id");
+        identity.into_iter().find(is_it).map(|(_, id)| id).unwrap_or_default()
     }
 
     /// The same app at an API whose use does not harm the live token, where this one's would.
@@ -147,7 +162,8 @@ fn baidu(section: &mut Section<'_>, reader: &mut Reader) -> Option<Built> {
     Some(Built { provider, base_urls, secrets, app: None })
 }
 
-const OAUTH2_KEYS: [&str; 12] = [
+const OAUTH2_KEYS: [&str; 13] = [
+    "sinks",
     "gateway",
     "platform",
     "token_url",
@@ -317,6 +333,7 @@ fn read_policy(
 
 /// What is wrong only when all credentials are seen together: two that fetch for one app.
 pub(super) fn check_together(credentials: &[CredentialConfig], reader: &mut Reader) {
+    sink::check_together(credentials.iter().flat_map(|credential| &credential.sinks), reader);
     for (index, credential) in credentials.iter().enumerate() {
         let Some(app) = &credential.app else { continue };
         let earlier = credentials.iter().take(index);

@@ -13,6 +13,7 @@ mod facade;
 mod listen;
 mod reader;
 mod server;
+mod sink;
 mod span_text;
 
 use std::path::{Path, PathBuf};
@@ -25,10 +26,13 @@ pub use egress::EgressConfig;
 pub use facade::{FacadeConfig, HandOut};
 pub use listen::TlsConfig;
 pub use server::{LogFormat, ServerConfig};
+pub use sink::SinkConfig;
+pub(crate) use sink::{FileConfig, PlaceConfig};
 pub use span_text::parse_span;
 
 use diagnostic::ConfigText;
 use reader::{Reader, Section};
+use tokenward_core::secret::Secret;
 use tokenward_vault::SecretSource;
 
 /// A configuration that makes sense.
@@ -77,12 +81,24 @@ impl Config {
     pub fn check_secrets(&self) -> Result<(), ConfigError> {
         let credentials = self.credentials.iter().flat_map(|credential| &credential.secrets);
         let clients = self.clients.iter().map(|client| &client.key);
+        let sinks = self.credentials.iter().flat_map(|credential| &credential.sinks);
+        let sinks = sinks.filter_map(|sink| sink.sdk_secret.as_ref());
         let unreadable = credentials
             .chain(clients)
+            .chain(sinks)
             .filter_map(|secret| secret.source.read().err().map(|error| (secret, error)));
         let findings: Vec<Finding> =
             unreadable.flat_map(|(secret, error)| self.unreadable_secret(secret, &error).findings).collect();
         if findings.is_empty() { Ok(()) } else { Err(ConfigError { findings }) }
+    }
+
+    /// Reads a secret. Blocks while a program runs.
+    ///
+    /// # Errors
+    /// Points at it if it cannot be read.
+    pub(crate) fn read_secret(&self, secret: &SecretRef) -> Result<Secret, ConfigError> {
+        let read = secret.source.read();
+        read.map(|text| Secret::new(text.as_str())).map_err(|error| self.unreadable_secret(secret, &error))
     }
 
     /// Points at a secret that cannot be read.

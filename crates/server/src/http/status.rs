@@ -4,12 +4,14 @@ use std::sync::atomic::Ordering;
 
 use tokenward_api::{
     Budget, CredentialStatus, ErrorCode, ForeignRefreshes, LastFailure, PlatformError, RefusalsKeptBack,
+    SinkFailure, SinkStatus,
 };
 use tokenward_core::time::{Boot, Now};
 use tokenward_core::view::{Reading, Trouble, View};
 
 use crate::clock;
 use crate::feed::Entry;
+use crate::sinks::Standing;
 
 /// What can be seen of a credential now. Never its token.
 pub fn of(entry: &Entry, now: Now) -> CredentialStatus {
@@ -29,6 +31,7 @@ pub fn of(entry: &Entry, now: Now) -> CredentialStatus {
         last_failure: view.trouble.as_deref().map(|trouble| last_failure(entry, trouble)),
         foreign_refreshes: foreign(entry, &view),
         refusals_kept_back: kept_back(entry),
+        sinks: entry.sinks.iter().map(|sink| sink_status(sink, now.boot)).collect(),
         budget: Budget { used_today: view.budget_used, left_today: view.budget_remaining },
         reads: entry.counts.reads.load(Ordering::Relaxed),
     }
@@ -43,6 +46,25 @@ fn last_failure(entry: &Entry, trouble: &Trouble) -> LastFailure {
         at: clock::rfc3339(trouble.at),
         attempts: trouble.failures,
         platform: failure.refusal.as_ref().map(|refusal| PlatformError::new(&refusal.code, &refusal.message)),
+    }
+}
+
+fn sink_status(sink: &Standing, now: Boot) -> SinkStatus {
+    let (generation, told_end) = sink.last();
+    SinkStatus {
+        name: sink.name.as_str().to_owned(),
+        kind: sink.kind.to_owned(),
+        generation,
+        expires_at: (generation > 0).then(|| clock::rfc3339(told_end)),
+        lag_seconds: sink.lag(now).whole_seconds(),
+        delivered: sink.delivered.load(Ordering::Relaxed),
+        failed: sink.failed.load(Ordering::Relaxed),
+        lost: sink.lost.load(Ordering::Relaxed),
+        last_failure: sink.failure().map(|failure| SinkFailure {
+            detail: failure.detail.clone(),
+            next_step: failure.next_step.to_owned(),
+            at: clock::rfc3339(failure.at),
+        }),
     }
 }
 

@@ -10,10 +10,11 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use tokenward_core::time::Span;
+use tokenward_core::time::{Boot, Span};
 
 use crate::clock;
 use crate::feed::{CallCounts, Entry, Feed};
+use crate::sinks::Standing;
 
 /// The process's own counters.
 #[derive(Debug)]
@@ -114,7 +115,8 @@ impl Collector for Credentials {
         let refused = "Calls whose token the platform refused";
         self.calls(&mut encoder, "gateway_refused", refused, |counts| &counts.refused)?;
         let replayed = "Calls that were made a second time, with the token that took its place";
-        self.calls(&mut encoder, "gateway_replayed", replayed, |counts| &counts.replayed)
+        self.calls(&mut encoder, "gateway_replayed", replayed, |counts| &counts.replayed)?;
+        self.sinks(&mut encoder, now)
     }
 }
 
@@ -154,6 +156,40 @@ impl Credentials {
             }
         }
         Ok(())
+    }
+
+    /// What waits at sinks, and what was delivered.
+    fn sinks(&self, encoder: &mut DescriptorEncoder<'_>, now: Boot) -> Result<(), std::fmt::Error> {
+        let labels = |entry: &Entry, sink: &Standing| {
+            [("credential", entry.name.as_str().to_owned()), ("sink", sink.name.as_str().to_owned())]
+        };
+        let gauge = ConstGauge::new(0_i64).metric_type();
+        let help = "For how long a token has been waiting to be delivered to a sink";
+        let mut metric = encoder.encode_descriptor("sink_lag_seconds", help, None, gauge)?;
+        for (entry, sink) in self.each_sink() {
+            let lag = ConstGauge::new(sink.lag(now).0 as f64 / 1000.0);
+            lag.encode(metric.encode_family(&labels(entry, sink))?)?;
+        }
+        let counters: [(&str, &str, fn(&Standing) -> &AtomicU64); 3] = [
+            ("sink_deliveries", "Deliveries to a sink that succeeded", |sink| &sink.delivered),
+            ("sink_failures", "Deliveries to a sink that failed", |sink| &sink.failed),
+            ("sink_losses", "How often somebody else removed or overwrote what a sink held", |sink| {
+                &sink.lost
+            }),
+        ];
+        for (name, help, counter) in counters {
+            let kind = ConstCounter::new(0_u64).metric_type();
+            let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
+            for (entry, sink) in self.each_sink() {
+                let count = ConstCounter::new(counter(sink).load(Ordering::Relaxed));
+                count.encode(metric.encode_family(&labels(entry, sink))?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn each_sink(&self) -> impl Iterator<Item = (&Entry, &Standing)> {
+        self.0.iter().flat_map(|entry| entry.sinks.iter().map(move |sink| (&**entry, &**sink)))
     }
 
     fn states(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {

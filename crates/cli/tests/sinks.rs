@@ -1,0 +1,197 @@
+//! Sinks: what stands where others read it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod lab;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use lab::{Lab, SECRET, Server, documented};
+use serde_json::Value;
+
+/// A credential whose tokens live beside each other, so that a test can have as many as it likes.
+fn crm(sinks: &str) -> String {
+    format!(
+        "[credentials.crm]\nplatform = \"oauth2\"\ntoken_url = \"PLATFORM/oauth2/token\"\n\
+         client_id = \"oauthapp\"\nclient_secret = {{ inline = \"{SECRET}\" }}\n{sinks}"
+    )
+}
+
+async fn refresh(server: &Server) {
+    let answer = server.post("/v1/credentials/crm/refresh", serde_json::json!({})).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+/// Waits until this is true, asking the server's status each time: that takes its own time.
+async fn until(server: &Server, what: impl Fn(&Value) -> bool) -> Value {
+    for _ in 0..2_000 {
+        let status = server.status("crm").await;
+        let sink = status["sinks"][0].clone();
+        if what(&sink) {
+            return sink;
+        }
+    }
+    panic!("it never came: {}", server.status("crm").await);
+}
+
+fn now() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
+}
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_has_the_token_and_its_told_end() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&crm(
+        "[credentials.crm.sinks.old]\nto = \"file\"\npath = \"token.json\"\npreset = \"access_token.json\"\n",
+    ));
+    let token = server.token("crm").await;
+    let sink = until(&server, |sink| sink["generation"] == 1).await;
+    let file: Value = serde_json::from_str(&text(&lab.folder.path().join("token.json"))).unwrap();
+    assert_eq!(file["access_token"], token.token());
+    let created: jiff::Timestamp = file["createTime"].as_str().unwrap().parse().unwrap();
+    let told: jiff::Timestamp = token.body["expires_at"].as_str().unwrap().parse().unwrap();
+    assert!((created.as_second() + 7_200 - told.as_second()).abs() <= 1, "{file} {told}");
+    assert_eq!((&sink["kind"], &sink["lag_seconds"]), (&"file".into(), &0.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_its_owner_can_read_a_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let lab = Lab::new(documented()).await;
+    let server =
+        lab.serve(&crm("[credentials.crm.sinks.old]\nto = \"file\"\npath = \"token\"\npreset = \"plain\"\n"));
+    until(&server, |sink| sink["generation"] == 1).await;
+    let mode = std::fs::metadata(lab.folder.path().join("token")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_somebody_removes_is_written_again() {
+    let lab = Lab::new(documented()).await;
+    let server =
+        lab.serve(&crm("[credentials.crm.sinks.old]\nto = \"file\"\npath = \"token\"\npreset = \"plain\"\n"));
+    until(&server, |sink| sink["generation"] == 1).await;
+    std::fs::remove_file(lab.folder.path().join("token")).unwrap();
+    server.wait_for_line("somebody else removed or overwrote");
+    until(&server, |sink| sink["delivered"] == 2).await;
+    assert_eq!(text(&lab.folder.path().join("token")), server.token("crm").await.token());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_fails_delays_nobody_and_delivers_when_it_can() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&crm(
+        "[credentials.crm.sinks.old]\nto = \"file\"\npath = \"later/token\"\npreset = \"plain\"\n",
+    ));
+    let failing = until(&server, |sink| sink["failed"].as_u64() > Some(0)).await;
+    assert_eq!(server.token("crm").await.status, 200);
+    assert!(failing["last_failure"]["detail"].as_str().unwrap().contains("later/token"), "{failing}");
+    assert!(failing["last_failure"]["next_step"].as_str().unwrap().contains("folder"), "{failing}");
+    std::fs::create_dir(lab.folder.path().join("later")).unwrap();
+    server.wait_for_line("works again");
+    assert_eq!(text(&lab.folder.path().join("later/token")), server.token("crm").await.token());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_is_run_when_the_file_has_changed() {
+    let lab = Lab::new(documented()).await;
+    let server =
+        lab.serve(&crm("[credentials.crm.sinks.old]\nto = \"file\"\npath = \"token\"\npreset = \"plain\"\n\
+         run = [\"/bin/sh\", \"-c\", \"env > $0/seen; cp $0/token $0/copy\", \"FOLDER\"]\n"
+            .replace("FOLDER", lab.folder.path().to_str().unwrap())
+            .as_str()));
+    until(&server, |sink| sink["generation"] == 1).await;
+    assert_eq!(text(&lab.folder.path().join("copy")), server.token("crm").await.token());
+    assert!(!text(&lab.folder.path().join("seen")).contains("TOKENWARD"), "the environment is not passed on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_changes_as_a_whole() {
+    let lab = Lab::new(documented()).await;
+    let server = lab
+        .serve(&crm("[credentials.crm.sinks.old]\nto = \"file\"\npath = \"token.d\"\npreset = \"folder\"\n"));
+    for generation in 1..=4 {
+        until(&server, |sink| sink["generation"] == generation).await;
+        let current = lab.folder.path().join("token.d/current").canonicalize().unwrap();
+        let whole: Value = serde_json::from_str(&text(&current.join("token.json"))).unwrap();
+        assert_eq!(
+            (whole["token"].as_str(), whole["generation"].as_u64()),
+            (Some(&*text(&current.join("token"))), Some(generation))
+        );
+        refresh(&server).await;
+    }
+    let versions = std::fs::read_dir(lab.folder.path().join("token.d")).unwrap();
+    let versions = versions.filter(|entry| entry.as_ref().unwrap().file_type().unwrap().is_dir()).count();
+    assert_eq!(versions, 2, "the newest and the one before");
+}
+
+/// Polls a file until it is told to stop, and panics on anything but whole, living tokens in rising order.
+fn watch(path: PathBuf, stop: Arc<AtomicBool>, newest: Arc<AtomicU64>) -> std::thread::JoinHandle<u64> {
+    std::thread::spawn(move || {
+        let mut reads = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let fields: Vec<&str> = text.split(' ').collect();
+            let [generation, token, end, "end"] = fields[..] else { panic!("partial: {text:?}") };
+            assert!(!token.is_empty());
+            assert!(end.parse::<i64>().unwrap() > now(), "expired: {text:?}");
+            let generation: u64 = generation.parse().unwrap();
+            let before = newest.swap(generation, Ordering::Relaxed);
+            assert!(generation >= before, "{generation} after {before}");
+            reads += 1;
+        }
+        reads
+    })
+}
+
+const POLLED: &str = "[credentials.crm.sinks.polled]\nto = \"file\"\npath = \"token.txt\"\n\
+                      template = \"${generation} ${token} ${expires_at} end\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_polls_a_file_over_1000_rotations_sees_whole_living_tokens_in_order() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&crm(POLLED));
+    until(&server, |sink| sink["generation"] == 1).await;
+    let (stop, newest) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let reader = watch(lab.folder.path().join("token.txt"), Arc::clone(&stop), Arc::clone(&newest));
+    for _ in 0..1_000 {
+        refresh(&server).await;
+    }
+    until(&server, |sink| sink["generation"] == 1_001).await;
+    stop.store(true, Ordering::Relaxed);
+    let reads = reader.join().unwrap();
+    assert!(reads > 1_000 && newest.load(Ordering::Relaxed) > 990, "{reads} reads");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_polls_a_file_sees_the_same_while_the_server_is_killed() {
+    let lab = Lab::new(documented()).await;
+    let mut server = lab.serve(&crm(POLLED));
+    until(&server, |sink| sink["generation"] == 1).await;
+    let (stop, newest) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let reader = watch(lab.folder.path().join("token.txt"), Arc::clone(&stop), Arc::clone(&newest));
+    for kill in 0..20_u64 {
+        let refreshing = server.http().clone();
+        for _ in 0..5 {
+            refresh(&server).await;
+        }
+        // The last refresh is under way, at another point each time.
+        let last = server.refresh_and_leave(&refreshing, "crm");
+        for _ in 0..kill {
+            tokio::task::yield_now().await;
+        }
+        server.kill();
+        last.abort();
+        server = lab.serve(&crm(POLLED));
+    }
+    let generation = server.token("crm").await.generation();
+    until(&server, |sink| sink["generation"] == generation).await;
+    stop.store(true, Ordering::Relaxed);
+    assert!(reader.join().unwrap() > 100);
+}

@@ -1,0 +1,199 @@
+//! Sinks: places where each new token is written, for those who read them there instead of asking.
+//!
+//! Each sink has a task of its own that watches the feed: it never delays a reader, a refresh or another sink. It writes
+//! what holds now, never a queue of what held, so that nothing older follows something newer, also after a crash: the
+//! first thing that a new process does is to write again. Deliveries are made at least once; one that fails is tried
+//! again until it succeeds or a newer one takes its place. A longer told life of the same token is delivered too.
+//!
+//! Deliberately absent: deleting. When there is no token to hand out, what was written stands until its own expiry.
+
+mod delivery;
+mod file;
+mod file_format;
+mod owner;
+mod standing;
+mod target;
+mod template;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokenward_core::time::{Boot, Now, Span};
+
+use crate::clock;
+use crate::config::{Config, ConfigError, PlaceConfig, SinkConfig};
+use crate::feed::{Entry, Feed};
+
+use delivery::Delivery;
+pub(crate) use file::{Afterwards, Signal};
+pub(crate) use file_format::FileFormat;
+pub(crate) use owner::Owner;
+use standing::SinkFailure;
+pub use standing::Standing;
+use target::Target;
+pub(crate) use template::Template;
+
+/// A sink at work.
+pub(crate) struct Sink {
+    entry: Arc<Entry>,
+    target: Target,
+    standing: Arc<Standing>,
+    delivered: Option<Delivered>,
+    retry: Retry,
+}
+
+/// What was delivered last, and when.
+struct Delivered {
+    delivery: Delivery,
+    at: Boot,
+    looked_after: Boot,
+}
+
+/// When the next attempt may be made after failures.
+#[derive(Default)]
+struct Retry {
+    failures: u32,
+    at: Option<Boot>,
+    generation: u64,
+}
+
+/// Between two looks at the clock, which may jump.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+/// The longest pause between two attempts: what comes back is written again within seconds.
+const LONGEST_PAUSE: Span = Span::seconds(3);
+const FIRST_PAUSE: Span = Span(250);
+/// How long a delivery may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a place is asked whether it still has what was written.
+const LOOK_AFTER: Span = Span::seconds(3);
+/// A told life that is longer by less is not worth a delivery.
+const LEAST_EXTENSION: Span = Span::seconds(1);
+/// A told life that moves along with the clock is not delivered more often than this.
+const LONGEST_STAY: Span = Span::seconds(30);
+
+/// How a sink stands before anything was delivered.
+pub(crate) fn standing(config: &SinkConfig) -> Standing {
+    let kind = match config.place {
+        PlaceConfig::File(_) => "file",
+    };
+    Standing::new(config.name.clone(), kind)
+}
+
+/// The sinks of all credentials. Blocks while programs run that give secrets.
+///
+/// # Errors
+/// Points at the secret that cannot be read.
+pub(crate) fn gather(config: &Config, feed: &Feed) -> Result<Vec<Sink>, ConfigError> {
+    let mut sinks = Vec::new();
+    for (credential, entry) in config.credentials.iter().zip(feed.iter()) {
+        for (sink, standing) in credential.sinks.iter().zip(&entry.sinks) {
+            let target = Target::gather(config, credential, sink)?;
+            sinks.push(Sink::new(Arc::clone(entry), target, Arc::clone(standing)));
+        }
+    }
+    Ok(sinks)
+}
+
+impl Sink {
+    pub(crate) fn new(entry: Arc<Entry>, target: Target, standing: Arc<Standing>) -> Sink {
+        Sink { entry, target, standing, delivered: None, retry: Retry::default() }
+    }
+
+    /// Delivers, for ever.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let entry = Arc::clone(&self.entry);
+            let mut changed = std::pin::pin!(entry.changed());
+            changed.as_mut().enable();
+            self.work(clock::now()).await;
+            tokio::select! {
+                () = changed => {}
+                () = tokio::time::sleep(self.sleep()) => {}
+            }
+        }
+    }
+
+    async fn work(&mut self, now: Now) {
+        let delivery = Delivery::of(&self.entry.view(), now);
+        match delivery {
+            Some(delivery) if self.is_due(&delivery, now.boot) => {
+                self.standing.wait_since(now.boot);
+                if self.retry.allows(&delivery, now.boot) {
+                    self.deliver(delivery).await;
+                }
+            }
+            Some(delivery) => self.look_after(&delivery, now.boot).await,
+            None => self.standing.stop_waiting(),
+        }
+    }
+
+    fn is_due(&self, delivery: &Delivery, now: Boot) -> bool {
+        let Some(Delivered { delivery: last, at, .. }) = &self.delivered else { return true };
+        let stayed = now - *at;
+        let stay = last.life().part(1, 4).min(LONGEST_STAY).max(LEAST_EXTENSION);
+        let longer = delivery.told_end - last.told_end;
+        !delivery.is_same_token(last)
+            || longer < Span::ZERO - LEAST_EXTENSION
+            || (longer > LEAST_EXTENSION && stayed >= stay)
+    }
+
+    async fn deliver(&mut self, delivery: Delivery) {
+        let attempt = tokio::time::timeout(PATIENCE, self.target.deliver(&delivery)).await;
+        let outcome = attempt.unwrap_or_else(|_| Err(SinkFailure::too_slow()));
+        let now = clock::boot();
+        match outcome {
+            Ok(()) => {
+                self.standing.delivered(&self.entry, &delivery);
+                self.retry = Retry::default();
+                self.delivered = Some(Delivered { delivery, at: now, looked_after: now });
+            }
+            Err(failure) => {
+                self.standing.failed(&self.entry, failure);
+                self.retry.failed(delivery.generation, now);
+            }
+        }
+    }
+
+    /// What somebody else removed or overwrote is written again.
+    async fn look_after(&mut self, delivery: &Delivery, now: Boot) {
+        let Some(last) = self.delivered.as_mut().filter(|last| now - last.looked_after >= LOOK_AFTER) else {
+            return;
+        };
+        last.looked_after = now;
+        let look = tokio::time::timeout(PATIENCE, self.target.has(&last.delivery)).await;
+        match look.unwrap_or_else(|_| Err(SinkFailure::too_slow())) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.standing.lost(&self.entry);
+                self.standing.wait_since(now);
+                self.deliver(delivery.clone()).await;
+            }
+            Err(failure) => {
+                // Nobody knows what is there: it is written as soon as that is possible again.
+                self.standing.failed(&self.entry, failure);
+                self.standing.wait_since(now);
+                self.retry.failed(delivery.generation, now);
+                self.delivered = None;
+            }
+        }
+    }
+
+    fn sleep(&self) -> Duration {
+        let wait = self.retry.at.map(|at| (at - clock::boot()).max(Span(10)));
+        wait.map_or(LONGEST_SLEEP, |wait| Duration::from_millis(wait.0.unsigned_abs()).min(LONGEST_SLEEP))
+    }
+}
+
+impl Retry {
+    /// A new token need not wait for the pause of the one before.
+    fn allows(&self, delivery: &Delivery, now: Boot) -> bool {
+        self.at.is_none_or(|at| now >= at) || delivery.generation != self.generation
+    }
+
+    fn failed(&mut self, generation: u64, now: Boot) {
+        let pause = Span(FIRST_PAUSE.0 << self.failures.min(8)).min(LONGEST_PAUSE);
+        self.failures = self.failures.saturating_add(1);
+        self.at = Some(now + pause);
+        self.generation = generation;
+    }
+}

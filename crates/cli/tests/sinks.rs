@@ -78,7 +78,7 @@ async fn a_file_that_somebody_removes_is_written_again() {
         lab.serve(&crm("[credentials.crm.sinks.old]\nto = \"file\"\npath = \"token\"\npreset = \"plain\"\n"));
     until(&server, |sink| sink["generation"] == 1).await;
     std::fs::remove_file(lab.folder.path().join("token")).unwrap();
-    server.wait_for_line("somebody else removed or overwrote");
+    server.wait_for_line("somebody else removed what was in");
     until(&server, |sink| sink["delivered"] == 2).await;
     assert_eq!(text(&lab.folder.path().join("token")), server.token("crm").await.token());
 }

@@ -14,6 +14,7 @@ mod listen;
 mod reader;
 mod server;
 mod sink;
+mod sink_redis;
 mod span_text;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub use facade::{FacadeConfig, HandOut};
 pub use listen::TlsConfig;
 pub use server::{LogFormat, ServerConfig};
 pub use sink::SinkConfig;
+pub(crate) use sink_redis::{RedisConfig, RedisKeys};
 pub(crate) use sink::{FileConfig, PlaceConfig};
 pub use span_text::parse_span;
 
@@ -82,7 +84,7 @@ impl Config {
         let credentials = self.credentials.iter().flat_map(|credential| &credential.secrets);
         let clients = self.clients.iter().map(|client| &client.key);
         let sinks = self.credentials.iter().flat_map(|credential| &credential.sinks);
-        let sinks = sinks.filter_map(|sink| sink.sdk_secret.as_ref());
+        let sinks = sinks.flat_map(SinkConfig::secrets);
         let unreadable = credentials
             .chain(clients)
             .chain(sinks)
@@ -109,6 +111,12 @@ impl Config {
             _ => "Make it readable for the user that Tokenward runs as, or let this point to where the secret is.".to_owned(),
         };
         self.text.complain(secret.span.clone(), format!("the secret cannot be read: {error}"), fix)
+    }
+
+    /// Points at a secret that can be read and not be used.
+    #[must_use]
+    pub(crate) fn unusable_secret(&self, secret: &SecretRef, why: &str) -> ConfigError {
+        self.text.complain(secret.span.clone(), why.to_owned(), "Correct what the secret holds.".to_owned())
     }
 
     /// Points at a certificate that cannot be used.

@@ -7,6 +7,7 @@ use tokenward_core::name::Name;
 
 use super::SecretRef;
 use super::reader::{Placed, Reader, Section};
+use super::sink_redis::{self, RedisConfig};
 use crate::sinks::{Afterwards, FileFormat, Owner, Signal, Template};
 
 /// `[credentials.NAME.sinks.SINK]`
@@ -24,6 +25,7 @@ pub struct SinkConfig {
 #[derive(Clone, Debug)]
 pub(crate) enum PlaceConfig {
     File(FileConfig),
+    Redis(RedisConfig),
 }
 
 /// `to = "file"`
@@ -36,7 +38,7 @@ pub(crate) struct FileConfig {
     pub(crate) afterwards: Option<Afterwards>,
 }
 
-const PLACES: [&str; 1] = ["file"];
+const PLACES: [&str; 2] = ["file", "redis"];
 const FILE: [&str; 8] = ["to", "path", "preset", "template", "mode", "owner", "run", "signal"];
 
 impl SinkConfig {
@@ -45,18 +47,35 @@ impl SinkConfig {
         found.into_iter().filter_map(|(name, section)| SinkConfig::read(&name, section, reader)).collect()
     }
 
+    /// The secrets that it refers to.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        let url = match &self.place {
+            PlaceConfig::File(_) => None,
+            PlaceConfig::Redis(redis) => Some(&redis.url),
+        };
+        self.sdk_secret.iter().chain(url)
+    }
+
     fn read(name: &Placed<Name>, mut section: Section<'_>, reader: &mut Reader) -> Option<SinkConfig> {
         let to = section.required_string("to", "to = \"file\"", reader)?;
-        let sdk_secret = None;
-        let place = match to.value.as_str() {
-            "file" => file(&mut section, reader).map(PlaceConfig::File),
+        let mut sdk_secrets = match to.value.as_str() {
+            "redis" => section.secrets("sdk_secret", false, reader),
+            _ => Vec::new(),
+        };
+        let sdk_secret = sdk_secrets.pop();
+        let (place, known): (_, &[&str]) = match to.value.as_str() {
+            "file" => (file(&mut section, reader).map(PlaceConfig::File), &FILE),
+            "redis" => {
+                let redis = sink_redis::read(&mut section, sdk_secret.is_some(), reader);
+                (redis.map(PlaceConfig::Redis), &sink_redis::KNOWN)
+            }
             other => {
                 let message = format!("there is no kind of sink {other:?}");
                 reader.error(to.span, message, format!("Kinds are {}.", PLACES.join(", ")));
                 return None;
             }
         };
-        section.finish(&FILE, reader);
+        section.finish(known, reader);
         Some(SinkConfig { name: name.value.clone(), sdk_secret, place: place?, span: name.span.clone() })
     }
 }
@@ -173,7 +192,7 @@ fn signal(section: &mut Section<'_>, reader: &mut Reader) -> Option<Signal> {
 pub(super) fn check_together<'a>(sinks: impl Iterator<Item = &'a SinkConfig>, reader: &mut Reader) {
     let mut paths = std::collections::HashSet::new();
     for sink in sinks {
-        let PlaceConfig::File(file) = &sink.place;
+        let PlaceConfig::File(file) = &sink.place else { continue };
         if !paths.insert(file.path.clone()) {
             let message = format!("two sinks write {}", file.path.display());
             reader.error(sink.span.clone(), message, "Give each a file of its own.");

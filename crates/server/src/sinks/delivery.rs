@@ -45,6 +45,12 @@ impl Delivery {
         })
     }
 
+    /// What stands for a delivery where none is looked at.
+    pub(super) fn nothing() -> Delivery {
+        let zero = Wall(0);
+        Delivery { token: Secret::new(""), generation: 0, issued: zero, told_end: zero, now: zero }
+    }
+
     /// The told life, in whole seconds.
     pub(crate) fn expires_in(&self) -> i64 {
         self.life().whole_seconds().max(0)

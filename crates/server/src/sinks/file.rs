@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use super::delivery::{Delivery, Subject};
 use super::file_format::FileFormat;
 use super::standing::SinkFailure;
+use super::target::Look;
 use crate::config::FileConfig;
 
 /// A file, and how it was left.
@@ -72,11 +73,12 @@ impl FileTarget {
         self.tell().await
     }
 
-    pub(super) async fn has(&self) -> Result<bool, SinkFailure> {
+    pub(super) async fn look(&self) -> Result<Look, SinkFailure> {
         let found = tokio::fs::symlink_metadata(self.place()).await;
         match found {
-            Ok(metadata) => Ok(self.mark == Some(Mark::of(&metadata))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Ok(metadata) if self.mark == Some(Mark::of(&metadata)) => Ok(Look::There),
+            Ok(_) => Ok(Look::Foreign),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Look::Gone),
             Err(error) => Err(self.failure("be looked at", &error)),
         }
     }

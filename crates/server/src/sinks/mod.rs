@@ -11,6 +11,9 @@ mod delivery;
 mod file;
 mod file_format;
 mod owner;
+mod redis;
+mod redis_preset;
+mod redis_server;
 mod standing;
 mod target;
 mod template;
@@ -28,9 +31,10 @@ use delivery::Delivery;
 pub(crate) use file::{Afterwards, Signal};
 pub(crate) use file_format::FileFormat;
 pub(crate) use owner::Owner;
+pub(crate) use redis_preset::{KeyOptions, PRESETS, RedisPreset};
 use standing::SinkFailure;
 pub use standing::Standing;
-use target::Target;
+use target::{Look, Servers, Target};
 pub(crate) use template::Template;
 
 /// A sink at work.
@@ -75,6 +79,7 @@ const LONGEST_STAY: Span = Span::seconds(30);
 pub(crate) fn standing(config: &SinkConfig) -> Standing {
     let kind = match config.place {
         PlaceConfig::File(_) => "file",
+        PlaceConfig::Redis(_) => "redis",
     };
     Standing::new(config.name.clone(), kind)
 }
@@ -85,9 +90,10 @@ pub(crate) fn standing(config: &SinkConfig) -> Standing {
 /// Points at the secret that cannot be read.
 pub(crate) fn gather(config: &Config, feed: &Feed) -> Result<Vec<Sink>, ConfigError> {
     let mut sinks = Vec::new();
+    let mut servers = Servers::default();
     for (credential, entry) in config.credentials.iter().zip(feed.iter()) {
         for (sink, standing) in credential.sinks.iter().zip(&entry.sinks) {
-            let target = Target::gather(config, credential, sink)?;
+            let target = Target::gather(config, credential, sink, &mut servers)?;
             sinks.push(Sink::new(Arc::clone(entry), target, Arc::clone(standing)));
         }
     }
@@ -160,11 +166,11 @@ impl Sink {
             return;
         };
         last.looked_after = now;
-        let look = tokio::time::timeout(PATIENCE, self.target.has(&last.delivery)).await;
+        let look = tokio::time::timeout(PATIENCE, self.target.look()).await;
         match look.unwrap_or_else(|_| Err(SinkFailure::too_slow())) {
-            Ok(true) => {}
-            Ok(false) => {
-                self.standing.lost(&self.entry);
+            Ok(Look::There) => {}
+            Ok(look) => {
+                self.standing.lost(&self.entry, look);
                 self.standing.wait_since(now);
                 self.deliver(delivery.clone()).await;
             }

@@ -9,6 +9,7 @@ use tokenward_core::name::Name;
 use tokenward_core::time::{Boot, Span, Wall};
 
 use super::delivery::Delivery;
+use super::target::Look;
 use crate::clock;
 use crate::feed::Entry;
 
@@ -137,13 +138,13 @@ impl Standing {
         }
     }
 
-    pub(super) fn lost(&self, entry: &Entry) {
+    pub(super) fn lost(&self, entry: &Entry, look: Look) {
         self.lost.fetch_add(1, Ordering::Relaxed);
         let (credential, sink) = (entry.name.as_str(), self.name.as_str());
-        tracing::warn!(
-            credential,
-            sink,
-            "somebody else removed or overwrote what the sink {sink} of {credential} holds; it is written again"
-        );
+        let what = match look {
+            Look::Foreign => "somebody else overwrote what was in",
+            Look::Gone | Look::There => "somebody else removed what was in",
+        };
+        tracing::warn!(credential, sink, "{what} the sink {sink} of {credential}; it is written again");
     }
 }

@@ -1,15 +1,39 @@
 //! Where a sink writes: one variant for each kind, one file for each.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use super::delivery::{Delivery, Subject};
 use super::file::FileTarget;
+use super::redis::RedisTarget;
+use super::redis_preset::KeyedValue;
+use super::redis_server::RedisServer;
 use super::standing::SinkFailure;
-use crate::config::{Config, ConfigError, CredentialConfig, PlaceConfig, SinkConfig};
+use crate::config::{
+    Config, ConfigError, CredentialConfig, PlaceConfig, RedisConfig, RedisKeys, SinkConfig,
+};
 
 /// A place that tokens are written to.
 #[derive(Debug)]
 pub(crate) enum Target {
     File(FileTarget),
+    Redis(RedisTarget),
 }
+
+/// What is at a place now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// What was delivered.
+    There,
+    /// Nothing, or something that is no longer whole.
+    Gone,
+    /// Something that somebody else wrote.
+    Foreign,
+}
+
+/// The servers that sinks share, by their URLs.
+#[derive(Default)]
+pub(crate) struct Servers(HashMap<(String, Option<Vec<u8>>), Arc<RedisServer>>);
 
 impl Target {
     /// Puts together what the configuration says of a sink.
@@ -17,12 +41,14 @@ impl Target {
         all: &Config,
         credential: &CredentialConfig,
         config: &SinkConfig,
+        servers: &mut Servers,
     ) -> Result<Target, ConfigError> {
         let sdk_secret = config.sdk_secret.as_ref().map(|secret| all.read_secret(secret)).transpose()?;
         let subject =
             Subject { credential: credential.name.clone(), app_id: credential.app_id(), sdk_secret };
         Ok(match &config.place {
             PlaceConfig::File(file) => Target::File(FileTarget::new(file, subject)),
+            PlaceConfig::Redis(redis) => Target::Redis(servers.target(all, redis, subject)?),
         })
     }
 
@@ -30,14 +56,48 @@ impl Target {
     pub(crate) async fn deliver(&mut self, delivery: &Delivery) -> Result<(), SinkFailure> {
         match self {
             Target::File(file) => file.deliver(delivery).await,
+            Target::Redis(redis) => redis.deliver(delivery).await,
         }
     }
 
-    /// Whether what was delivered is still there.
-    pub(crate) async fn has(&mut self, delivered: &Delivery) -> Result<bool, SinkFailure> {
-        let _ = delivered;
+    /// What is there of what was delivered.
+    pub(super) async fn look(&mut self) -> Result<Look, SinkFailure> {
         match self {
-            Target::File(file) => file.has().await,
+            Target::File(file) => file.look().await,
+            Target::Redis(redis) => redis.look().await,
         }
+    }
+}
+
+impl Servers {
+    fn target(
+        &mut self,
+        all: &Config,
+        config: &RedisConfig,
+        subject: Subject,
+    ) -> Result<RedisTarget, ConfigError> {
+        let url = all.read_secret(&config.url)?;
+        let unusable = |why: &str| all.unusable_secret(&config.url, &format!("the URL of a sink cannot be used: {why}"));
+        let ca = match &config.ca_file {
+            Some(path) => Some(std::fs::read(path).map_err(|error| {
+                unusable(&format!("its `ca_file` {} cannot be read: {error}", path.display()))
+            })?),
+            None => None,
+        };
+        let name = (url.expose().to_owned(), ca.clone());
+        let server = match self.0.get(&name) {
+            Some(server) => Arc::clone(server),
+            None => {
+                let server = RedisServer::open(url.expose(), ca).map_err(|why| unusable(&why))?;
+                Arc::clone(self.0.entry(name).or_insert(Arc::new(server)))
+            }
+        };
+        let keyed = match &config.keys {
+            RedisKeys::Preset(preset, options) => preset.keyed(options, &subject),
+            RedisKeys::Own { key, value } => {
+                vec![KeyedValue { key: key.fill_constant(&subject), value: value.clone() }]
+            }
+        };
+        Ok(RedisTarget::new(server, keyed, config.publish.clone(), subject))
     }
 }

@@ -96,6 +96,19 @@ impl Template {
         self.has(Value::Token)
     }
 
+    /// Whether it is the same for every token.
+    pub(crate) fn is_constant(&self) -> bool {
+        self.0.iter().all(|part| match part {
+            Part::Text(_) => true,
+            Part::Place(_, values) => values.iter().all(|value| value.is_constant()),
+        })
+    }
+
+    /// The text, where it is the same for every token.
+    pub(crate) fn fill_constant(&self, subject: &Subject) -> Zeroizing<String> {
+        self.fill(subject, &Delivery::nothing())
+    }
+
     fn has(&self, wanted: Value) -> bool {
         self.0.iter().any(|part| matches!(part, Part::Place(_, values) if values.contains(&wanted)))
     }
@@ -139,6 +152,10 @@ fn place(text: &str) -> Result<Part, String> {
 }
 
 impl Value {
+    fn is_constant(self) -> bool {
+        matches!(self, Value::Credential | Value::AppId | Value::SdkSecret)
+    }
+
     fn of(self, subject: &Subject, delivery: &Delivery) -> Zeroizing<String> {
         Zeroizing::new(match self {
             Value::Token => delivery.token.expose().to_owned(),

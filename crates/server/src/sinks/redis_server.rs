@@ -1,0 +1,193 @@
+//! A Redis server, a cluster, or a master that sentinels know, and the one connection to it that sinks share.
+//!
+//! A connection that fails is given up, and the next call makes another one: sinks try again anyway.
+
+use std::time::Duration;
+
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo as _, RedisError, RedisFuture, RedisResult,
+    TlsCertificates, TlsMode, Value,
+};
+use tokio::sync::Mutex;
+
+use super::standing::SinkFailure;
+
+/// Where tokens are kept for SDKs.
+pub(crate) struct RedisServer {
+    way: Mutex<Way>,
+    /// Whether two keys may be on two machines.
+    pub(super) is_cluster: bool,
+}
+
+enum Way {
+    Single(Box<Client>, Option<MultiplexedConnection>),
+    Sentinel(Box<SentinelClient>, Option<MultiplexedConnection>),
+    Cluster(Box<ClusterClient>, Option<Box<ClusterConnection>>),
+}
+
+/// A connection of any kind.
+#[derive(Clone)]
+pub(super) enum Link {
+    Single(MultiplexedConnection),
+    Cluster(Box<ClusterConnection>),
+}
+
+/// How long a connection, and an answer, may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+const FORMS: &str = "Write redis://user:password@host:6379/0, rediss:// for TLS, redis-cluster://host:6379,host:6379 or \
+                     redis-sentinel://host:26379,host:26379/master-name/0.";
+
+impl std::fmt::Debug for RedisServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisServer").field("is_cluster", &self.is_cluster).finish_non_exhaustive()
+    }
+}
+
+impl RedisServer {
+    /// Understands a URL, which may contain a password. `ca` is a certificate in PEM to be trusted in place of the
+    /// system's.
+    ///
+    /// # Errors
+    /// Says what is wrong, without the URL.
+    pub(crate) fn open(url: &str, ca: Option<Vec<u8>>) -> Result<RedisServer, String> {
+        let refused = |error: RedisError| format!("{}. {FORMS}", error.category());
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| format!("this is no URL. {FORMS}"))?;
+        let tls = scheme.starts_with("rediss");
+        let certificates = TlsCertificates { client_tls: None, root_cert: ca.clone() };
+        let way = match scheme.trim_start_matches("rediss").trim_start_matches("redis") {
+            "" | "unix" if ca.is_none() => Way::Single(Box::new(Client::open(url).map_err(refused)?), None),
+            "" => Way::Single(Box::new(Client::build_with_tls(url, certificates).map_err(refused)?), None),
+            "-cluster" => {
+                let (user, hosts, _) = parts(rest);
+                let plain = if tls { "rediss" } else { "redis" };
+                let nodes = hosts.split(',').map(|host| format!("{plain}://{user}{host}"));
+                let mut builder = ClusterClient::builder(nodes.collect::<Vec<_>>())
+                    .connection_timeout(PATIENCE)
+                    .response_timeout(PATIENCE)
+                    .retries(2);
+                if ca.is_some() {
+                    builder = builder.certs(certificates);
+                }
+                Way::Cluster(Box::new(builder.build().map_err(refused)?), None)
+            }
+            "-sentinel" => Way::Sentinel(Box::new(sentinel(rest, tls, ca.map(|_| certificates)).map_err(refused)?), None),
+            _ => return Err(format!("{scheme:?} is no scheme of Redis. {FORMS}")),
+        };
+        let is_cluster = matches!(way, Way::Cluster(..));
+        Ok(RedisServer { way: Mutex::new(way), is_cluster })
+    }
+
+    /// The connection; a new one if there is none.
+    pub(super) async fn link(&self) -> RedisResult<Link> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        match &mut *self.way.lock().await {
+            Way::Single(_, Some(link)) | Way::Sentinel(_, Some(link)) => Ok(Link::Single(link.clone())),
+            Way::Cluster(_, Some(link)) => Ok(Link::Cluster(link.clone())),
+            Way::Single(client, link) => {
+                let fresh = client.get_multiplexed_async_connection_with_config(&config).await?;
+                Ok(Link::Single(link.insert(fresh).clone()))
+            }
+            Way::Sentinel(client, link) => {
+                let fresh = client.get_async_connection_with_config(&config).await?;
+                Ok(Link::Single(link.insert(fresh).clone()))
+            }
+            Way::Cluster(client, link) => {
+                let fresh = Box::new(client.get_async_connection().await?);
+                Ok(Link::Cluster(link.insert(fresh).clone()))
+            }
+        }
+    }
+
+    /// The next call makes a new connection: a sentinel is asked again, and whoever comes back is met anew.
+    pub(super) async fn give_up(&self) {
+        match &mut *self.way.lock().await {
+            Way::Single(_, link) | Way::Sentinel(_, link) => *link = None,
+            Way::Cluster(_, link) => *link = None,
+        }
+    }
+}
+
+/// `user:password@`, the hosts, and what follows them.
+fn parts(rest: &str) -> (String, &str, &str) {
+    let (place, behind) = rest.split_once('/').unwrap_or((rest, ""));
+    match place.rsplit_once('@') {
+        Some((user, hosts)) => (format!("{user}@"), hosts, behind),
+        None => (String::new(), place, behind),
+    }
+}
+
+fn sentinel(rest: &str, tls: bool, certificates: Option<TlsCertificates>) -> RedisResult<SentinelClient> {
+    let (user, hosts, behind) = parts(rest);
+    let (name, database) = behind.split_once('/').unwrap_or((behind, ""));
+    let scheme = if tls { "rediss" } else { "redis" };
+    // The name, the password and the database are those of the master.
+    let master: ConnectionInfo = format!("{scheme}://{user}localhost/{database}").into_connection_info()?;
+    let sentinels = hosts
+        .split(',')
+        .map(|host| Ok(format!("{scheme}://{host}").into_connection_info()?.addr().clone()))
+        .collect::<RedisResult<Vec<_>>>()?;
+    let mut builder = SentinelClientBuilder::new(sentinels, name, SentinelServerType::Master)?
+        .set_client_to_redis_db(master.redis_settings().db());
+    if let Some(user) = master.redis_settings().username() {
+        builder = builder.set_client_to_redis_username(user);
+    }
+    if let Some(password) = master.redis_settings().password() {
+        builder = builder.set_client_to_redis_password(password);
+    }
+    if tls {
+        builder =
+            builder.set_client_to_redis_tls_mode(TlsMode::Secure).set_client_to_sentinel_tls_mode(TlsMode::Secure);
+    }
+    if let Some(certificates) = certificates {
+        builder = builder
+            .set_client_to_redis_certificates(certificates.clone())
+            .set_client_to_sentinel_certificates(certificates);
+    }
+    builder.build()
+}
+
+impl ConnectionLike for Link {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        match self {
+            Link::Single(link) => link.req_packed_command(command),
+            Link::Cluster(link) => link.req_packed_command(command),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        commands: &'a redis::Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match self {
+            Link::Single(link) => link.req_packed_commands(commands, offset, count),
+            Link::Cluster(link) => link.req_packed_commands(commands, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match self {
+            Link::Single(link) => link.get_db(),
+            Link::Cluster(link) => link.get_db(),
+        }
+    }
+}
+
+/// What an error of Redis means for whoever runs it. Its text never contains what was sent.
+pub(super) fn failure(error: &RedisError) -> SinkFailure {
+    let next_step = match error.code() {
+        Some("WRONGPASS" | "NOAUTH") => "Correct user and password in the sink's `url`.",
+        Some("NOPERM") => "Allow the user GET, SET, PTTL, EVAL and PUBLISH on these keys.",
+        Some("OOM") => "Redis is out of memory: raise `maxmemory`, or choose an eviction policy.",
+        Some("READONLY") => "This is a replica: let `url` point to the master, or to sentinels.",
+        _ => "See that Redis runs and can be reached from here.",
+    };
+    SinkFailure::new(format!("Redis: {error}"), next_step)
+}

@@ -13,6 +13,9 @@ command -v python3 >/dev/null || missing+=(python3)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+command -v redis-server >/dev/null || missing+=(redis-server)
+php -r 'exit((int) !(is_file("/usr/share/php/Symfony/Component/Cache/autoload.php") && is_file("/usr/share/php/Psr/SimpleCache/autoload.php")));' 2>/dev/null || missing+=(php-symfony-cache php-psr-simple-cache)
+php -m 2>/dev/null | grep -q redis || missing+=(php-redis)
 php -m 2>/dev/null | grep -q apcu || missing+=(php-cli php-apcu)
 if [ "${#missing[@]}" -gt 0 ]; then
   apt-get update -qq

@@ -47,8 +47,18 @@ function easywechat(stable) {
     secret,
     use_stable_access_token: stable,
     http: { baseURL: facade },
+    // Without a store of its own it keeps tokens in files.
     file_cache: { path: mkdtempSync(`${tmpdir()}/easywechat-`) },
   });
+  if (process.env.REDIS) {
+    const redis = new (require("ioredis"))(process.env.REDIS);
+    app.setCache({
+      get: (key) => redis.get(key),
+      set: async (key, value, seconds) => (await redis.set(key, value, "EX", seconds)) === "OK",
+      has: async (key) => (await redis.exists(key)) === 1,
+      delete: async (key) => (await redis.del(key)) === 1,
+    });
+  }
   const client = app.getClient();
   return {
     token: async () => app.getAccessToken().getToken(),

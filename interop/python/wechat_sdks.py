@@ -23,7 +23,13 @@ class Wechatpy:
                 request.url = request.url.replace("https://api.weixin.qq.com", FACADE, 1)
                 return super().send(request, **kwargs)
 
-        self.client = WeChatClient(APPID, SECRET)
+        session = None
+        if "REDIS" in os.environ:
+            import redis
+            from wechatpy.session.redisstorage import RedisStorage
+
+            session = RedisStorage(redis.Redis.from_url(os.environ["REDIS"]))
+        self.client = WeChatClient(APPID, SECRET, session=session)
         self.client._http.mount("https://api.weixin.qq.com", ToFacade())
 
     def token(self):
@@ -127,8 +133,23 @@ class WeixinPython:
         return self.mp.post("/message/custom/send", message)["errcode"]
 
 
+class DingtalkSdk:
+    """Has a token of DingTalk: what it says is looked at, and nothing is called."""
+
+    def __init__(self):
+        import redis
+        from dingtalk import AppKeyClient
+        from dingtalk.storage.kvstorage import KvStorage
+
+        storage = KvStorage(redis.Redis.from_url(os.environ["REDIS"]))
+        self.client = AppKeyClient("ding1", APPID, SECRET, storage=storage)
+
+    def token(self):
+        return self.client.access_token
+
+
 def main():
-    sdk = {"wechatpy": Wechatpy, "werobot": WeRoBot, "weixin-python": WeixinPython}[sys.argv[1]]()
+    sdk = {"dingtalk-sdk": DingtalkSdk, "wechatpy": Wechatpy, "werobot": WeRoBot, "weixin-python": WeixinPython}[sys.argv[1]]()
     for line in sys.stdin:
         try:
             said = {"ok": getattr(sdk, line.strip())()}

@@ -28,8 +28,8 @@ pub use facade::{FacadeConfig, HandOut};
 pub use listen::TlsConfig;
 pub use server::{LogFormat, ServerConfig};
 pub use sink::SinkConfig;
-pub(crate) use sink_redis::{RedisConfig, RedisKeys};
 pub(crate) use sink::{FileConfig, PlaceConfig};
+pub(crate) use sink_redis::{RedisConfig, RedisKeys};
 pub use span_text::parse_span;
 
 use diagnostic::ConfigText;

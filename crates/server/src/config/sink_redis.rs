@@ -25,11 +25,27 @@ pub(crate) enum RedisKeys {
 }
 
 pub(super) const KNOWN: [&str; 14] = [
-    "to", "url", "ca_file", "preset", "prefix", "app", "agent_id", "corp_id", "sdk_stable", "sdk_secret", "key", "value",
-    "publish", "message",
+    "to",
+    "url",
+    "ca_file",
+    "preset",
+    "prefix",
+    "app",
+    "agent_id",
+    "corp_id",
+    "sdk_stable",
+    "sdk_secret",
+    "key",
+    "value",
+    "publish",
+    "message",
 ];
 
-pub(super) fn read(section: &mut Section<'_>, has_sdk_secret: bool, reader: &mut Reader) -> Option<RedisConfig> {
+pub(super) fn read(
+    section: &mut Section<'_>,
+    has_sdk_secret: bool,
+    reader: &mut Reader,
+) -> Option<RedisConfig> {
     let span = section.span.clone();
     let mut urls = section.secrets("url", true, reader);
     if urls.len() > 1 {
@@ -61,10 +77,15 @@ fn keys(section: &mut Section<'_>, has_sdk_secret: bool, reader: &mut Reader) ->
         (Some(named), None, None) => {
             let Some(preset) = RedisPreset::find(&named.value) else {
                 let message = format!("there is no preset {:?} for Redis", named.value);
-                reader.error(named.span, message, format!("Presets are {known}; or write `key` and `value`."));
+                reader.error(
+                    named.span,
+                    message,
+                    format!("Presets are {known}; or write `key` and `value`."),
+                );
                 return None;
             };
-            fits(&named, preset, &options, has_sdk_secret, reader).then_some(RedisKeys::Preset(preset, options))
+            fits(&named, preset, &options, has_sdk_secret, reader)
+                .then_some(RedisKeys::Preset(preset, options))
         }
         (None, Some(key), Some(value)) => own(&key, &value, has_sdk_secret, reader),
         _ => {
@@ -117,20 +138,37 @@ fn fits(
     wrong.is_empty()
 }
 
-fn own(key: &Placed<String>, value: &Placed<String>, has_sdk_secret: bool, reader: &mut Reader) -> Option<RedisKeys> {
+fn own(
+    key: &Placed<String>,
+    value: &Placed<String>,
+    has_sdk_secret: bool,
+    reader: &mut Reader,
+) -> Option<RedisKeys> {
     let (key_template, value_template) = (template(key, reader), template(value, reader));
     let (key_template, value_template) = (key_template?, value_template?);
     if !key_template.is_constant() {
         let message = "`key` must be the same for every token";
-        reader.error(key.span.clone(), message, "Use ${app_id}, ${credential}, ${md5 app_id sdk_secret} or plain text.");
+        reader.error(
+            key.span.clone(),
+            message,
+            "Use ${app_id}, ${credential}, ${md5 app_id sdk_secret} or plain text.",
+        );
         return None;
     }
     if !value_template.has_token() {
-        reader.error(value.span.clone(), "the token stands nowhere in `value`", "Write ${token} or ${json token}.");
+        reader.error(
+            value.span.clone(),
+            "the token stands nowhere in `value`",
+            "Write ${token} or ${json token}.",
+        );
         return None;
     }
     if key_template.has_sdk_secret() && !has_sdk_secret {
-        reader.error(key.span.clone(), "`sdk_secret` stands in `key` and is not set", "Add sdk_secret = { env = \"…\" }.");
+        reader.error(
+            key.span.clone(),
+            "`sdk_secret` stands in `key` and is not set",
+            "Add sdk_secret = { env = \"…\" }.",
+        );
         return None;
     }
     Some(RedisKeys::Own { key: key_template, value: value_template })
@@ -139,6 +177,12 @@ fn own(key: &Placed<String>, value: &Placed<String>, has_sdk_secret: bool, reade
 fn template(text: &Placed<String>, reader: &mut Reader) -> Option<Template> {
     let parsed = Template::parse(&text.value);
     parsed
-        .map_err(|why| reader.error(text.span.clone(), why, "Write ${token}, ${expires_at}, ${json token}, … where values go."))
+        .map_err(|why| {
+            reader.error(
+                text.span.clone(),
+                why,
+                "Write ${token}, ${expires_at}, ${json token}, … where values go.",
+            )
+        })
         .ok()
 }

@@ -154,6 +154,8 @@ impl Sink {
                 self.delivered = Some(Delivered { delivery, at: now, looked_after: now });
             }
             Err(failure) => {
+                // Nobody knows what is there: it is written as soon as that is possible.
+                self.delivered = None;
                 self.standing.failed(&self.entry, failure);
                 self.retry.failed(delivery.generation, now);
             }
@@ -175,11 +177,10 @@ impl Sink {
                 self.deliver(delivery.clone()).await;
             }
             Err(failure) => {
-                // Nobody knows what is there: it is written as soon as that is possible again.
+                self.delivered = None;
                 self.standing.failed(&self.entry, failure);
                 self.standing.wait_since(now);
                 self.retry.failed(delivery.generation, now);
-                self.delivered = None;
             }
         }
     }

@@ -88,14 +88,18 @@ impl RedisTarget {
             let is_last = group.contains(&0);
             let mut call = script.prepare_invoke();
             let (channel, message) = match &self.publish {
-                Some((channel, message)) if is_last => (channel.as_str(), message.fill(&self.subject, delivery)),
+                Some((channel, message)) if is_last => {
+                    (channel.as_str(), message.fill(&self.subject, delivery))
+                }
                 _ => ("", Zeroizing::default()),
             };
             call.arg(life).arg(channel).arg(message.as_str());
             for at in group {
                 let (Some(keyed), Some(value)) = (self.keyed.get(at), values.get(at)) else { continue };
                 let before = self.written.as_ref().and_then(|written| written.get(at));
-                call.key(keyed.key.as_str()).arg(value.as_str()).arg(before.map_or("", |before| before.as_str()));
+                call.key(keyed.key.as_str())
+                    .arg(value.as_str())
+                    .arg(before.map_or("", |before| before.as_str()));
             }
             let foreign: i64 = call.invoke_async(&mut link).await?;
             if foreign != 0 {
@@ -112,16 +116,18 @@ impl RedisTarget {
             self.server.give_up().await;
         }
         let found = looked.map_err(|error| failure(&error))?;
-        let Some(written) = &self.written else { return Ok(Look::Gone) };
+        let Some(written) = self.written.take() else { return Ok(Look::Gone) };
         let mut look = Look::There;
-        for ((there, life), wanted) in found.iter().zip(written) {
+        for ((there, life), wanted) in found.iter().zip(&written) {
             match there {
+                // It is known now, and overwritten.
                 Some(there) if there.as_str() != wanted.as_str() => return Ok(Look::Foreign),
                 // Without an end, SDKs take it for expired.
                 Some(_) if *life > 0 => {}
                 _ => look = Look::Gone,
             }
         }
+        self.written = Some(written);
         Ok(look)
     }
 

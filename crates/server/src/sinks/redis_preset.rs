@@ -189,7 +189,10 @@ impl RedisPreset {
             (false, agent) => format!("_{agent}"),
             (true, agent) => agent.to_owned(),
         };
-        key.replace("APP", app).replace("AGENT", &agent).replace("CORP", &options.corp_id).replace("STABLE", stable)
+        key.replace("APP", app)
+            .replace("AGENT", &agent)
+            .replace("CORP", &options.corp_id)
+            .replace("STABLE", stable)
     }
 }
 
@@ -207,7 +210,10 @@ fn easywechat5(options: &KeyOptions, subject: &Subject) -> Zeroizing<String> {
         for char in json.replace('/', "\\/").chars() {
             match u32::from(char) {
                 code if code < 128 => out.push(char),
-                _ => char.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
+                _ => char
+                    .encode_utf16(&mut [0; 2])
+                    .iter()
+                    .for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
             }
         }
         out
@@ -231,7 +237,9 @@ mod tests {
 
     fn written(name: &str, options: &KeyOptions) -> Vec<String> {
         let keyed = RedisPreset::find(name).unwrap().keyed(options, &subject());
-        let text = |it: &KeyedValue| format!("{} {}", it.key.as_str(), it.value.fill(&subject(), &delivery()).as_str());
+        let text = |it: &KeyedValue| {
+            format!("{} {}", it.key.as_str(), it.value.fill(&subject(), &delivery()).as_str())
+        };
         keyed.iter().map(text).collect()
     }
 
@@ -265,8 +273,7 @@ mod tests {
         let key = format!("official_account.access_token.{APP}.sdk-secret.0");
         assert_eq!(plainly("easywechat6"), [format!("easywechat:{key} s:6:\"tok\"en\";")]);
         assert_eq!(plainly("node-easywechat"), [format!("{key} tok\"en")]);
-        let mini =
-            KeyOptions { app: Some("mini_app".to_owned()), sdk_stable: true, ..KeyOptions::default() };
+        let mini = KeyOptions { app: Some("mini_app".to_owned()), sdk_stable: true, ..KeyOptions::default() };
         let key = format!("easywechat:mini_app.access_token.{APP}.sdk-secret.1");
         assert_eq!(written("easywechat6", &mini), [format!("{key} s:6:\"tok\"en\";")]);
         let work = KeyOptions { app: Some("work".to_owned()), ..KeyOptions::default() };
@@ -296,7 +303,10 @@ mod tests {
             agent_id: "1000002".to_owned(),
             ..KeyOptions::default()
         };
-        assert_eq!(written("silenceper", &work), [format!("gowechat_work__access_token_{APP}_1000002 tok\"en")]);
+        assert_eq!(
+            written("silenceper", &work),
+            [format!("gowechat_work__access_token_{APP}_1000002 tok\"en")]
+        );
     }
 
     #[test]

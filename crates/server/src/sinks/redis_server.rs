@@ -9,8 +9,8 @@ use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo as _, RedisError, RedisFuture, RedisResult,
-    TlsCertificates, TlsMode, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo as _, RedisError,
+    RedisFuture, RedisResult, TlsCertificates, TlsMode, Value,
 };
 use tokio::sync::Mutex;
 
@@ -74,7 +74,9 @@ impl RedisServer {
                 }
                 Way::Cluster(Box::new(builder.build().map_err(refused)?), None)
             }
-            "-sentinel" => Way::Sentinel(Box::new(sentinel(rest, tls, ca.map(|_| certificates)).map_err(refused)?), None),
+            "-sentinel" => {
+                Way::Sentinel(Box::new(sentinel(rest, tls, ca.map(|_| certificates)).map_err(refused)?), None)
+            }
             _ => return Err(format!("{scheme:?} is no scheme of Redis. {FORMS}")),
         };
         let is_cluster = matches!(way, Way::Cluster(..));
@@ -141,8 +143,9 @@ fn sentinel(rest: &str, tls: bool, certificates: Option<TlsCertificates>) -> Red
         builder = builder.set_client_to_redis_password(password);
     }
     if tls {
-        builder =
-            builder.set_client_to_redis_tls_mode(TlsMode::Secure).set_client_to_sentinel_tls_mode(TlsMode::Secure);
+        builder = builder
+            .set_client_to_redis_tls_mode(TlsMode::Secure)
+            .set_client_to_sentinel_tls_mode(TlsMode::Secure);
     }
     if let Some(certificates) = certificates {
         builder = builder
@@ -183,6 +186,9 @@ impl ConnectionLike for Link {
 /// What an error of Redis means for whoever runs it. Its text never contains what was sent.
 pub(super) fn failure(error: &RedisError) -> SinkFailure {
     let next_step = match error.code() {
+        _ if error.kind() == ErrorKind::AuthenticationFailed => {
+            "Correct user and password in the sink's `url`."
+        }
         Some("WRONGPASS" | "NOAUTH") => "Correct user and password in the sink's `url`.",
         Some("NOPERM") => "Allow the user GET, SET, PTTL, EVAL and PUBLISH on these keys.",
         Some("OOM") => "Redis is out of memory: raise `maxmemory`, or choose an eviction policy.",

@@ -9,9 +9,7 @@ use super::redis::RedisTarget;
 use super::redis_preset::KeyedValue;
 use super::redis_server::RedisServer;
 use super::standing::SinkFailure;
-use crate::config::{
-    Config, ConfigError, CredentialConfig, PlaceConfig, RedisConfig, RedisKeys, SinkConfig,
-};
+use crate::config::{Config, ConfigError, CredentialConfig, PlaceConfig, RedisConfig, RedisKeys, SinkConfig};
 
 /// A place that tokens are written to.
 #[derive(Debug)]
@@ -77,7 +75,8 @@ impl Servers {
         subject: Subject,
     ) -> Result<RedisTarget, ConfigError> {
         let url = all.read_secret(&config.url)?;
-        let unusable = |why: &str| all.unusable_secret(&config.url, &format!("the URL of a sink cannot be used: {why}"));
+        let unusable =
+            |why: &str| all.unusable_secret(&config.url, &format!("the URL of a sink cannot be used: {why}"));
         let ca = match &config.ca_file {
             Some(path) => Some(std::fs::read(path).map_err(|error| {
                 unusable(&format!("its `ca_file` {} cannot be read: {error}", path.display()))

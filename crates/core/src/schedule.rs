@@ -23,10 +23,3 @@ pub struct Schedule {
     /// Whether it takes the place of the lead: without it, the earlier of the two counts.
     pub alone: bool,
 }
-
-impl Schedule {
-    /// All firings after this moment, in order.
-    pub fn after(&self, moment: Wall) -> impl Iterator<Item = Wall> {
-        std::iter::successors(self.timetable.next_after(moment), |last| self.timetable.next_after(*last))
-    }
-}

@@ -16,6 +16,8 @@ use tokenward_core::time::{Boot, Wall};
 use tokenward_core::view::View;
 use tokio::sync::Notify;
 
+use crate::schedule::Schedule;
+
 /// All published credentials. Built once, before anything is served.
 #[derive(Debug, Default)]
 pub struct Feed {
@@ -32,6 +34,8 @@ pub struct Entry {
     pub id: CredentialId,
     /// Its platform's word.
     pub platform: &'static str,
+    /// The times at which it is refreshed, if any are named.
+    pub schedule: Option<Arc<Schedule>>,
     /// Counters that metrics show.
     pub counts: Counts,
     calls: ArcSwap<Vec<Arc<CallCounts>>>,
@@ -117,12 +121,19 @@ impl Counts {
 
 impl Feed {
     /// Adds a credential; ids are given in order from 0.
-    pub fn add(&mut self, name: Name, id: CredentialId, platform: &'static str) {
+    pub fn add(
+        &mut self,
+        name: Name,
+        id: CredentialId,
+        platform: &'static str,
+        schedule: Option<Arc<Schedule>>,
+    ) {
         self.names.insert(name.clone(), self.entries.len());
         self.entries.push(Arc::new(Entry {
             name,
             id,
             platform,
+            schedule,
             counts: Counts::default(),
             calls: ArcSwap::default(),
             kept_back: ArcSwapOption::empty(),

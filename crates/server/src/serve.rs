@@ -309,7 +309,7 @@ async fn restore(
         let known = known.as_ref().map(|(record, token)| (record, token.clone()));
         let credential = fleet.build(material.spec(config, keys), known, now);
         let id = fleet.add(credential, now, &mut effects);
-        feed.add(material.name.clone(), id, material.provider.platform());
+        feed.add(material.name.clone(), id, material.provider.platform(), config.schedule.clone());
     }
     for (id, effect) in effects {
         if let (tokenward_core::effect::Effect::Publish { view }, Some(entry)) = (effect, feed.get(id)) {

@@ -30,6 +30,10 @@ pub struct CredentialStatus {
     /// When the next refresh is planned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_refresh_at: Option<String>,
+    /// The next three times of the schedule; absent without one. The first is not always the next refresh: a lead
+    /// may come before it, and a time shortly after a refresh is served by that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next_scheduled: Vec<String>,
     /// Whether a fetch is running.
     pub refreshing: bool,
     /// The last failure, if nothing has succeeded since.

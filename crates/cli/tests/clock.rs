@@ -6,6 +6,7 @@ mod lab;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use lab::{Lab, Server, classic, documented};
 use tokenward_emulator::{Fault, FaultKind};
 
@@ -38,11 +39,26 @@ impl Clock {
         std::fs::rename(fresh, &self.file).unwrap();
     }
 
-    /// Moves emulator and server, in this order: a server ahead of the platform would ask it too early.
     fn pass(&mut self, lab: &Lab, minutes: u64) {
-        lab.control().advance(Duration::from_secs(minutes * 60));
-        self.offset += i64::try_from(minutes * 60).unwrap();
+        self.pass_seconds(lab, minutes * 60);
+    }
+
+    /// Moves emulator and server, in this order: a server ahead of the platform would ask it too early.
+    fn pass_seconds(&mut self, lab: &Lab, seconds: u64) {
+        lab.control().advance(Duration::from_secs(seconds));
+        self.offset += i64::try_from(seconds).unwrap();
         self.write();
+    }
+
+    /// What it shows.
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + SignedDuration::from_secs(self.offset)
+    }
+
+    /// Once an hour, the next time in forty minutes and what is left of that minute.
+    fn hourly(&self) -> String {
+        let minute = self.now().as_second().div_euclid(60) + 41;
+        format!("schedule = \"0 {} * * * * *\"\n", minute.rem_euclid(60))
     }
 
     /// Waits until more attempts than these have failed, and none is under way or near; how many have failed by then.
@@ -51,10 +67,8 @@ impl Clock {
         loop {
             let status = server.status("shop").await;
             let failed = status["last_failure"]["attempts"].as_u64().unwrap_or(0);
-            let next =
-                status["next_refresh_at"].as_str().and_then(|next| next.parse::<jiff::Timestamp>().ok());
-            let now = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(self.offset);
-            let near = next.is_none_or(|next| next.duration_since(now).as_secs() < 2);
+            let next = status["next_refresh_at"].as_str().and_then(|next| next.parse::<Timestamp>().ok());
+            let near = next.is_none_or(|next| next.duration_since(self.now()).as_secs() < 2);
             if failed > seen && status["refreshing"] == false && !near {
                 return failed;
             }
@@ -192,4 +206,71 @@ async fn the_quota_comes_back_after_midnight() {
         clock.pass(&lab, 61);
     }
     assert_eq!(server.next_token("shop", 0).await.status, 200);
+}
+
+/// The moments that a status names.
+fn moments(status: &serde_json::Value, key: &str) -> Vec<Timestamp> {
+    let named = status[key].as_array().cloned().unwrap_or_else(|| vec![status[key].clone()]);
+    named.iter().map(|moment| moment.as_str().unwrap().parse().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduled_refresh_happens_at_its_time() {
+    let lab = Lab::new(documented()).await;
+    let mut clock = Clock::new(&lab);
+    let server = clock.serve(&lab, &(classic("5m") + &clock.hourly()));
+    let first = server.token("shop").await;
+    let status = server.status("shop").await;
+    let scheduled = moments(&status, "next_scheduled");
+    assert_eq!(scheduled.len(), 3);
+    assert_eq!(moments(&status, "next_refresh_at"), scheduled[..1]);
+    let shown = String::from_utf8(server.command(&["status", "shop"]).stdout).unwrap();
+    assert_eq!(shown.matches("scheduled").count(), 3, "{shown}");
+    let told = first.body["expires_in"].as_i64().unwrap();
+    let until = scheduled[0].duration_since(clock.now()).as_secs();
+    assert!((until + 145..=until + 151).contains(&told), "told {told}, scheduled in {until}");
+    clock.pass_seconds(&lab, u64::try_from(until - 2).unwrap());
+    assert_eq!((server.token("shop").await.generation(), lab.issued()), (1, 1), "not before its time");
+    let next = server.next_token("shop", 1).await;
+    assert_eq!((next.generation(), lab.issued()), (2, 2));
+    let status = server.status("shop").await;
+    let late = moments(&status, "issued_at")[0].duration_since(scheduled[0]).as_secs();
+    assert!((0..=1).contains(&late), "{late} s late");
+    assert_eq!(moments(&status, "next_refresh_at"), scheduled[1..2]);
+    assert!(lab.accepts(server.http(), next.token()).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduled_refresh_that_was_missed_happens_once() {
+    let lab = Lab::new(documented()).await;
+    let mut clock = Clock::new(&lab);
+    let credentials = classic("5m") + &clock.hourly();
+    let server = clock.serve(&lab, &credentials);
+    server.token("shop").await;
+    let scheduled = moments(&server.status("shop").await, "next_scheduled");
+    assert!(server.stop().success());
+    // Two of its times pass, and the token still lives.
+    clock.pass(&lab, 105);
+    let server = clock.serve(&lab, &credentials);
+    let next = server.next_token("shop", 1).await;
+    assert_eq!((next.generation(), lab.issued()), (2, 2));
+    let status = server.status("shop").await;
+    assert_eq!(moments(&status, "next_refresh_at"), scheduled[2..], "both in one, and then as ever");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduled_refresh_at_the_stable_api_keeps_the_token() {
+    let lab = Lab::new(documented()).await;
+    let mut clock = Clock::new(&lab);
+    let refresh = format!("[credentials.members.refresh]\n{}", clock.hourly());
+    let server = clock.serve(&lab, &(lab::four() + &refresh));
+    let first = server.token("members").await;
+    let (issued, asked) = (lab.issued(), lab.emulator.stats().token_requests);
+    clock.pass(&lab, 41);
+    server.wait_for_line("the platform returned the same token");
+    assert!(lab.emulator.stats().token_requests > asked);
+    let still = server.token("members").await;
+    assert_eq!((still.generation(), still.token()), (1, first.token()));
+    assert_eq!(lab.issued(), issued, "asked, and not forced");
+    assert!(lab.accepts(server.http(), still.token()).await);
 }

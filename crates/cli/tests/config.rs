@@ -139,6 +139,78 @@ fn bad_values_say_which_are_good() {
     expect(app, &with(safe), (13, 25), "`safe_part` is longer than `overlap`", "Leave it out");
 }
 
+/// Asserts the error of `[credentials.shop.refresh]` with this in its first line; `column` counts from there.
+fn expect_refresh(line: &str, column: u64, message: &str, fix: &str) {
+    let app = "app_id = \"wx0123456789abcdef\"";
+    let with = format!("{app}\ntoken_api = \"classic\"\nrefresh = {{ {line} }}");
+    expect(app, &with, (13, 12 + column), message, fix);
+}
+
+#[test]
+fn a_schedule_that_cannot_be_read_names_the_field_and_the_reason() {
+    let forms = "The fields are second minute hour day month weekday year.";
+    expect_refresh("schedule = \"0 60 * * * * *\"", 12, "schedule`: minute: \"60\" is not 0 to 59", forms);
+    expect_refresh("schedule = \"0 0 2 L * * *\"", 12, "day: \"L\" is not 1 to 31", forms);
+    expect_refresh("schedule = \"0 0 2 * * *\"", 12, "five or seven fields, this has 6", "\"0 0 2 * * * *\"");
+    expect_refresh("schedule = \"0 2 * * *\"", 12, "five fields need a time zone", "time_zone = ");
+    expect_refresh("schedule = 7", 12, "must be text", "Write schedule");
+    let zone = |schedule: &str, zone: &str| format!("schedule = \"{schedule}\", time_zone = \"{zone}\"");
+    expect_refresh(&zone("0 2 * * *", "Bonn"), 37, "the time zone \"Bonn\" is not known", "Europe/Berlin");
+    let seven = zone("0 0 2 * * * *", "Asia/Shanghai");
+    expect_refresh(&seven, 41, "seven fields are in UTC+8", "or write five fields");
+    expect_refresh(
+        &zone("0 2 * * 8", "Asia/Shanghai"),
+        12,
+        "weekday: \"8\" is not 0 to 7",
+        "minute hour day",
+    );
+    expect_refresh("time_zone = \"Asia/Shanghai\"", 13, "there is none", "schedule = ");
+}
+
+#[test]
+fn a_schedule_that_cannot_be_kept_is_refused_with_the_arithmetic() {
+    let never = "`credentials.shop.refresh.schedule` never fires";
+    expect_refresh("schedule = \"0 0 2 30 2 * *\"", 12, never, "every night at two");
+    let often = "fires 2880 times a day, and only 2000 fetches a day are allowed";
+    expect_refresh("schedule = \"*/30 * * * * * *\"", 12, often, "`daily_budget`");
+    let sparse = "A token lives 2h; less 5m of reserve for failures and 2m 30s in which a time is served by the \
+                  refresh before it, that leaves 1h 52m 30s";
+    expect_refresh("schedule = \"0 0 */2 * * * *\"", 12, sparse, "or set `lead`, too");
+    let night = "nothing for 10h from";
+    expect_refresh("schedule = \"0 0 8-22 * * * *\"", 12, night, "at most 1h 52m 30s");
+}
+
+/// What `check` says about the schedule of a WeChat app with these lines.
+fn schedules(lines: &str) -> Value {
+    let app = "app_id = \"wx0123456789abcdef\"";
+    let (code, said) = check(&GOOD.replace(app, &format!("{app}\n{lines}")));
+    assert_eq!((code, said["warnings"].as_array().unwrap().len()), (0, 0), "{said}");
+    said["schedules"].clone()
+}
+
+#[test]
+fn check_shows_the_next_three_times_of_a_schedule() {
+    let shown = schedules("token_api = \"classic\"\nrefresh = { schedule = \"0 0 * * * * *\" }");
+    assert_eq!(shown[0]["credential"], "shop");
+    let times: Vec<jiff::Timestamp> = shown[0]["next"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|time| time.as_str().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(times.len(), 3, "{shown}");
+    assert!(times.iter().all(|time| time.as_second() % 3_600 == 0), "{shown}");
+    assert!(times.windows(2).all(|pair| pair[1].as_second() - pair[0].as_second() == 3_600), "{shown}");
+}
+
+#[test]
+fn a_sparse_schedule_is_good_beside_a_lead_and_at_the_stable_api() {
+    let berlin = "schedule = \"0 2 * * *\", time_zone = \"Europe/Berlin\"";
+    let beside = format!("token_api = \"classic\"\nrefresh = {{ lead = \"65m\", {berlin} }}");
+    assert_eq!(schedules(&beside).as_array().unwrap().len(), 1);
+    assert_eq!(schedules(&format!("refresh = {{ {berlin} }}")).as_array().unwrap().len(), 1);
+}
+
 #[test]
 fn what_a_later_version_brings_is_refused_rather_than_ignored() {
     let callback = GOOD.to_owned() + "[callback]\nlisten = \"127.0.0.1:0\"\n";
@@ -197,6 +269,11 @@ fn what_works_and_is_unwise_is_warned_about() {
     let inline = GOOD.replace("{ command = [\"echo\", \"a-secret\"] }", "{ inline = \"a-secret\" }");
     assert!(warning(&inline).contains("stands in the configuration file itself"));
     assert!(warning(&GOOD.replace("[\"shop\"]", "[\"shop\", \"shopp\"]")).contains("matches no credential"));
+    let close = "token_api = \"classic\"\nrefresh = { schedule = \"0 * * * * * *\" }\napp_id";
+    assert!(
+        warning(&GOOD.replace("app_id", close))
+            .contains("times that are 1m apart; a time within 2m 30s after")
+    );
     let plain = GOOD.replace("app_id", "base_url = \"http://api.example.com\"\napp_id");
     assert!(warning(&plain).contains("unencrypted"));
 }

@@ -14,6 +14,7 @@ pub mod fleet;
 pub mod name;
 pub mod policy;
 pub mod record;
+pub mod schedule;
 pub mod secret;
 pub mod semantics;
 pub mod time;

@@ -4,16 +4,19 @@
 
 use crate::budget::Limits;
 use crate::draw;
+use crate::schedule::Schedule;
 use crate::semantics::{FetchKind, IssueSemantics};
-use crate::time::{Boot, Span};
+use crate::time::{Boot, Now, Span};
 
 /// The refreshing rules of one credential; many credentials share one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     /// What a fetch does to the token before it.
     pub semantics: IssueSemantics,
     /// How long before the end a token is refreshed.
     pub lead: Lead,
+    /// At which times it is refreshed, beside its lead or instead of it.
+    pub schedule: Option<Schedule>,
     /// How long the old token lives on after an exclusive fetch.
     pub overlap: Span,
     /// How far the platform's devices disagree about the time.
@@ -47,7 +50,42 @@ pub const CONTESTED_LIFE: Span = Span::seconds(120);
 impl Policy {
     /// When the token of `generation` becomes due. A function of its arguments: drawn once, never moved.
     #[must_use]
-    pub fn due(&self, name: &str, generation: u64, issued: Boot, end: Boot) -> Boot {
+    pub fn due(&self, name: &str, generation: u64, issued: Boot, end: Boot, now: Now) -> Boot {
+        let by_lead = self.due_by_lead(name, generation, issued, end);
+        let life = end - issued;
+        let firing = self.next_firing(issued + self.apart(life), now);
+        match &self.schedule {
+            // A firing that comes too late to try again, or never, does not let the token run out.
+            Some(schedule) if schedule.alone && firing > end - reserve(life) => by_lead,
+            Some(schedule) if schedule.alone => firing,
+            _ => by_lead.min(firing),
+        }
+    }
+
+    /// When the schedule fires first after `moment`.
+    #[must_use]
+    pub fn next_firing(&self, moment: Boot, now: Now) -> Boot {
+        let schedule = self.schedule.as_ref();
+        let firing = schedule.and_then(|schedule| schedule.timetable.next_after(now.wall_of(moment)));
+        firing.map_or(Boot::NEVER, |firing| now.boot_of(firing))
+    }
+
+    /// How long after a fetch a firing counts as served by it: while holders of the token before rely on that, and
+    /// for as long as the clock may have been corrected since the firing was planned.
+    #[must_use]
+    pub fn apart(&self, life: Span) -> Span {
+        let safe_part = if self.semantics.rotates() { self.safe_part } else { Span::ZERO };
+        safe_part.max(life.part(1, 240).min(Span::minutes(1)))
+    }
+
+    /// The longest pause between two firings that a schedule alone may have: a token fetched in between, at the worst
+    /// moment, still has its reserve when the second comes.
+    #[must_use]
+    pub fn longest_pause(&self, life: Span) -> Span {
+        life - reserve(life) - self.apart(life)
+    }
+
+    fn due_by_lead(&self, name: &str, generation: u64, issued: Boot, end: Boot) -> Boot {
         let life = end - issued;
         let spread = draw::fraction(0, name, generation);
         match self.lead {
@@ -115,14 +153,24 @@ impl Policy {
     }
 }
 
+/// What is left of a token's life at the least when a schedule alone refreshes it: five minutes of two hours.
+#[must_use]
+pub fn reserve(life: Span) -> Span {
+    life.part(1, 24)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schedule::Timetable;
+    use crate::time::Wall;
+    use std::sync::Arc;
 
     fn classic() -> Policy {
         Policy {
             semantics: IssueSemantics::RotateWithOverlap,
             lead: Lead::Fixed(Span::minutes(65)),
+            schedule: None,
             overlap: Span::minutes(5),
             skew: Span::minutes(2),
             safe_part: Span(150_000),
@@ -133,7 +181,9 @@ mod tests {
     }
 
     fn all_dues(policy: &Policy, life: Span) -> (Span, Span) {
-        let left = |generation| life - (policy.due("shop", generation, Boot(0), Boot(0) + life) - Boot(0));
+        let now = Now { boot: Boot(0), wall: Wall(0) };
+        let left =
+            |generation| life - (policy.due("shop", generation, Boot(0), Boot(0) + life, now) - Boot(0));
         let lefts: Vec<Span> = (1..500).map(left).collect();
         (*lefts.iter().min().unwrap(), *lefts.iter().max().unwrap())
     }
@@ -193,5 +243,55 @@ mod tests {
         assert_eq!(classic().fetch_timeout(FetchKind::Plain), Span::seconds(10));
         let scaled = Policy { safe_part: Span(2_500), ..classic() };
         assert_eq!(scaled.fetch_timeout(FetchKind::Plain), Span(1_250));
+    }
+
+    /// Fires whenever the wall shows a multiple of this span.
+    #[derive(Debug)]
+    struct Every(Span);
+
+    impl Timetable for Every {
+        fn next_after(&self, moment: Wall) -> Option<Wall> {
+            Some(Wall((moment.0.div_euclid(self.0.0) + 1) * self.0.0))
+        }
+    }
+
+    /// When a token of two hours is due whose fetch was begun when the wall showed `issued`.
+    fn due_at(every: Span, alone: bool, issued: Wall) -> Wall {
+        let schedule = Some(Schedule { timetable: Arc::new(Every(every)), alone });
+        let policy = Policy { schedule, ..classic() };
+        let now = Now { boot: Boot(7_000), wall: issued };
+        now.wall_of(policy.due("shop", 1, now.boot, now.boot + Span::hours(2), now))
+    }
+
+    const MINUTE: i64 = 60_000;
+
+    #[test]
+    fn a_schedule_alone_takes_the_place_of_the_lead() {
+        assert_eq!(due_at(Span::minutes(90), true, Wall(0)), Wall(90 * MINUTE));
+    }
+
+    #[test]
+    fn beside_a_lead_the_earlier_of_the_two_counts() {
+        assert_eq!(due_at(Span::minutes(40), false, Wall(0)), Wall(40 * MINUTE));
+        let by_lead = due_at(Span::minutes(90), false, Wall(0));
+        assert!(by_lead >= Wall(55 * MINUTE) && by_lead <= Wall(62 * MINUTE), "{by_lead:?}");
+    }
+
+    #[test]
+    fn a_firing_within_the_safe_part_of_a_fetch_is_served_by_it() {
+        assert_eq!(due_at(Span::minutes(30), true, Wall(28 * MINUTE)), Wall(60 * MINUTE));
+        assert_eq!(due_at(Span::minutes(30), true, Wall(27 * MINUTE)), Wall(30 * MINUTE));
+    }
+
+    #[test]
+    fn a_token_does_not_run_out_because_its_schedule_fires_too_late() {
+        let due = due_at(Span::minutes(116), true, Wall(0));
+        assert!(due < Wall(62 * MINUTE), "as its lead would have it: {due:?}");
+    }
+
+    #[test]
+    fn a_schedule_alone_leaves_a_reserve_and_the_safe_part() {
+        // 120 min less 5 min less 2.5 min.
+        assert_eq!(classic().longest_pause(Span::hours(2)), Span(6_750_000));
     }
 }

@@ -42,6 +42,7 @@ impl Provider for Baidu {
             skew: Span::ZERO,
             renew_window: Span::ZERO,
             per_day: 0,
+            life: Span::hours(30 * 24),
         }
     }
 

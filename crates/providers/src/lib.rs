@@ -98,4 +98,6 @@ pub struct Defaults {
     pub renew_window: Span,
     /// Fetches a day that the platform allows; 0 for no limit.
     pub per_day: u32,
+    /// How long a token lives. Only the answer to a fetch is sure.
+    pub life: Span,
 }

@@ -82,6 +82,7 @@ impl Provider for OAuth2 {
             skew: Span::ZERO,
             renew_window: Span::ZERO,
             per_day: 0,
+            life: self.assumed_life,
         }
     }
 

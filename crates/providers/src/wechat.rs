@@ -71,6 +71,7 @@ impl Provider for WeChat {
             skew: Span::minutes(2),
             renew_window: Span::minutes(5),
             per_day: 2_000,
+            life: Span::hours(2),
         };
         match self.token_api {
             TokenApi::Classic => classic,

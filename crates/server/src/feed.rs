@@ -16,6 +16,7 @@ use tokenward_core::time::{Boot, Wall};
 use tokenward_core::view::View;
 use tokio::sync::Notify;
 
+use crate::schedule::Schedule;
 use crate::sinks::Standing;
 
 /// All published credentials. Built once, before anything is served.
@@ -34,6 +35,8 @@ pub struct Entry {
     pub id: CredentialId,
     /// Its platform's word.
     pub platform: &'static str,
+    /// The times at which it is refreshed, if any are named.
+    pub schedule: Option<Arc<Schedule>>,
     /// Counters that metrics show.
     pub counts: Counts,
     /// How its sinks stand.
@@ -121,12 +124,20 @@ impl Counts {
 
 impl Feed {
     /// Adds a credential; ids are given in order from 0.
-    pub fn add(&mut self, name: Name, id: CredentialId, platform: &'static str, sinks: Vec<Arc<Standing>>) {
+    pub fn add(
+        &mut self,
+        name: Name,
+        id: CredentialId,
+        platform: &'static str,
+        schedule: Option<Arc<Schedule>>,
+        sinks: Vec<Arc<Standing>>,
+    ) {
         self.names.insert(name.clone(), self.entries.len());
         self.entries.push(Arc::new(Entry {
             name,
             id,
             platform,
+            schedule,
             counts: Counts::default(),
             sinks,
             calls: ArcSwap::default(),

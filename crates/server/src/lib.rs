@@ -17,6 +17,7 @@ mod keeper;
 mod material;
 pub mod process;
 mod reach;
+pub mod schedule;
 mod serve;
 mod sinks;
 mod telemetry;

@@ -318,7 +318,8 @@ async fn restore(
         let credential = fleet.build(material.spec(config, keys), known, now);
         let id = fleet.add(credential, now, &mut effects);
         let standings = config.sinks.iter().map(|sink| Arc::new(sinks::standing(sink))).collect();
-        feed.add(material.name.clone(), id, material.provider.platform(), standings);
+        let platform = material.provider.platform();
+        feed.add(material.name.clone(), id, platform, config.schedule.clone(), standings);
     }
     for (id, effect) in effects {
         if let (tokenward_core::effect::Effect::Publish { view }, Some(entry)) = (effect, feed.get(id)) {

@@ -1,9 +1,12 @@
 //! What one seed plays: the platform's rules, and how often things go wrong.
 
+use std::sync::Arc;
+
 use tokenward_core::budget::Limits;
 use tokenward_core::policy::{Lead, Policy};
+use tokenward_core::schedule::{Schedule, Timetable};
 use tokenward_core::semantics::IssueSemantics;
-use tokenward_core::time::Span;
+use tokenward_core::time::{Span, Wall};
 
 use crate::random::Random;
 
@@ -34,6 +37,17 @@ pub(crate) struct Scenario {
     pub(crate) false_reports: i64,
 }
 
+/// Fires at every full step of the wall clock.
+#[derive(Debug)]
+struct Every(Span);
+
+impl Timetable for Every {
+    fn next_after(&self, moment: Wall) -> Option<Wall> {
+        let Span(step) = self.0;
+        Some(Wall((moment.0.div_euclid(step) + 1) * step))
+    }
+}
+
 impl Scenario {
     pub(crate) fn draw(random: &mut Random) -> Scenario {
         let semantics = random.pick(&[
@@ -57,6 +71,7 @@ impl Scenario {
                 IssueSemantics::IdempotentUntilNearExpiry => Lead::Window,
                 _ => Lead::Share,
             },
+            schedule: None,
             overlap,
             skew,
             safe_part: overlap.part(1, 2),
@@ -66,7 +81,7 @@ impl Scenario {
         };
         let length = if scaled { Span::minutes(8) } else { Span::hours(14) };
         let unit = life.part(1, 2);
-        Scenario {
+        let mut scenario = Scenario {
             policy,
             life,
             length,
@@ -82,6 +97,18 @@ impl Scenario {
             operators: random.pick(&[None, None, Some(unit.part(4, 1))]),
             reads: life.part(1, 200),
             false_reports: random.pick(&[0, 0, 20, 200]),
-        }
+        };
+        // Drawn last, so that a seed means what it meant before there were schedules.
+        scenario.policy.schedule = draw_schedule(random, semantics, unit);
+        scenario
     }
+}
+
+/// None for most seeds; else every tenth of a life, every half, or one that is too sparse.
+fn draw_schedule(random: &mut Random, semantics: IssueSemantics, half_life: Span) -> Option<Schedule> {
+    let step = random.pick(&[None, None, None, Some((1, 5)), Some((1, 1)), Some((3, 1))]);
+    let (numerator, denominator) = step?;
+    let timetable = Arc::new(Every(half_life.part(numerator, denominator)));
+    let alone = random.per_mille(500) && semantics != IssueSemantics::IdempotentUntilNearExpiry;
+    Some(Schedule { timetable, alone })
 }

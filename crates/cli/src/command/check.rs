@@ -4,7 +4,8 @@ use std::path::Path;
 
 use owo_colors::OwoColorize as _;
 use serde_json::json;
-use tokenward_server::config::Config;
+use tokenward_server::clock;
+use tokenward_server::config::{Config, CredentialConfig};
 use tokenward_server::{Trial, try_out};
 
 use crate::failure::{Failure, finding, show_finding};
@@ -18,6 +19,7 @@ pub async fn run(path: &Path, live: bool, as_json: bool) -> Result<(), Failure> 
         config.warnings.iter().for_each(show_finding);
         let (credentials, clients) = (config.credentials.len(), config.clients.len());
         output::text(&format!("{}: {credentials} credentials, {clients} clients, no errors", path.display()));
+        config.credentials.iter().for_each(show_schedule);
     }
     let mut results = Vec::new();
     let mut failed = false;
@@ -31,9 +33,25 @@ pub async fn run(path: &Path, live: bool, as_json: bool) -> Result<(), Failure> 
     }
     if as_json {
         let warnings: Vec<_> = config.warnings.iter().map(finding).collect();
-        output::json(&json!({ "ok": !failed, "warnings": warnings, "live": results }));
+        let schedules: Vec<_> = config.credentials.iter().filter_map(schedule_as_value).collect();
+        output::json(
+            &json!({ "ok": !failed, "warnings": warnings, "schedules": schedules, "live": results }),
+        );
     }
     if failed { Err(Failure::Said) } else { Ok(()) }
+}
+
+fn show_schedule(credential: &CredentialConfig) {
+    if let Some(schedule) = &credential.schedule {
+        let times = schedule.next_times(clock::wall()).into_iter().map(|time| schedule.show(time));
+        let times = times.collect::<Vec<_>>().join(", ");
+        output::text(&format!("{}: scheduled for {times}", credential.name));
+    }
+}
+
+fn schedule_as_value(credential: &CredentialConfig) -> Option<serde_json::Value> {
+    let times = credential.schedule.as_ref()?.next_times(clock::wall()).into_iter().map(clock::rfc3339);
+    Some(json!({ "credential": credential.name.as_str(), "next": times.collect::<Vec<_>>() }))
 }
 
 fn show(name: &str, trial: &Trial) -> serde_json::Value {

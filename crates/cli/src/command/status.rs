@@ -74,6 +74,7 @@ fn detail(status: &CredentialStatus) {
     lines.extend(status.issued_at.as_ref().map(|at| ("issued", moment(at))));
     lines.extend(status.expires_at.as_ref().map(|at| ("expires", moment(at))));
     lines.push(("next refresh", next_refresh(status)));
+    lines.extend(status.next_scheduled.iter().map(|at| ("scheduled", moment(at))));
     let left = status.budget.left_today.map_or(String::new(), |left| format!(", {left} left"));
     lines.push(("fetches today", format!("{}{left}", status.budget.used_today)));
     lines.push(("reads", status.reads.to_string()));

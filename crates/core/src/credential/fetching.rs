@@ -310,9 +310,11 @@ impl Credential {
         held.end = if same { held.end.min(end) } else { end };
         held.over = now.boot >= held.end;
         held.due = if idempotent {
-            self.policy.ask_again(self.name.as_str(), id, now.boot, held.end)
+            let apart = self.policy.apart(held.end - held.issued);
+            let again = self.policy.ask_again(self.name.as_str(), id, now.boot, held.end);
+            again.min(self.policy.next_firing(started + apart, now).max(now.boot))
         } else {
-            let due = self.policy.due(self.name.as_str(), id, started, held.end);
+            let due = self.policy.due(self.name.as_str(), id, started, held.end, now);
             due.max(now.boot + Span::seconds(1))
         };
         self.plan = Plan::planned(held.due);

@@ -74,7 +74,7 @@ impl Credential {
         let end = issued + grant.life;
         self.reserved += 1;
         let generation = self.reserved;
-        let due = self.policy.due(self.name.as_str(), generation, issued, end);
+        let due = self.policy.due(self.name.as_str(), generation, issued, end, cx.now);
         let token = grant.token;
         let held = Held {
             token,

@@ -57,6 +57,7 @@ impl Credential {
         if let (Some(stored), Some(token)) = (record.token, token) {
             credential.held = restore_token(stored, token, now, &clocks);
         }
+        credential.heed_schedule(now);
         credential.restore_exposure(record.exposure, now, &clocks);
         if let Some(held) = &credential.held {
             let exposed = credential.exposure.count > 0;
@@ -99,6 +100,14 @@ impl Credential {
         if settings.has_just_crashed() && self.policy.semantics.rotates() {
             self.plan.at = now.boot + IN_FLIGHT;
         }
+    }
+
+    /// A schedule that was not there when the due time was drawn. Where a refresh harms the token, holders were told
+    /// of that due time, and the schedule has to wait for the next generation.
+    fn heed_schedule(&mut self, now: Now) {
+        let Some(held) = self.held.as_mut().filter(|_| !self.policy.semantics.rotates()) else { return };
+        let earliest = held.issued + self.policy.apart(held.end - held.issued);
+        held.due = held.due.min(self.policy.next_firing(earliest.max(now.boot), now));
     }
 
     fn restore_exposure(&mut self, exposure: Option<ExposureRecord>, now: Now, clocks: &Clocks) {

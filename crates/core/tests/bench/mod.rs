@@ -13,6 +13,7 @@ use tokenward_core::fleet::{CredentialId, Effects, Fleet, Settings};
 use tokenward_core::name::Name;
 use tokenward_core::policy::{Lead, Policy};
 use tokenward_core::record::Record;
+use tokenward_core::schedule::{Schedule, Timetable};
 use tokenward_core::secret::Secret;
 use tokenward_core::semantics::{FetchKind, IssueSemantics};
 use tokenward_core::time::{Boot, Now, Span, Wall, beijing};
@@ -79,6 +80,7 @@ pub fn classic() -> Policy {
     Policy {
         semantics: IssueSemantics::RotateWithOverlap,
         lead: Lead::Fixed(minutes(65)),
+        schedule: None,
         overlap: minutes(5),
         skew: minutes(2),
         safe_part: Span(150_000),
@@ -105,13 +107,37 @@ pub fn single_use() -> Policy {
     Policy { semantics: IssueSemantics::SingleUseRefreshToken, lead: Lead::Share, probe: false, ..classic() }
 }
 
+/// Fires whenever the bench's boot clock shows a multiple of this span.
+#[derive(Debug)]
+struct Every(Span);
+
+impl Timetable for Every {
+    fn next_after(&self, moment: Wall) -> Option<Wall> {
+        let turns = (moment - START).0.div_euclid(self.0.0) + 1;
+        Some(START + Span(turns * self.0.0))
+    }
+}
+
+/// The policy with a schedule in place of its lead.
+pub fn every(span: Span, policy: Policy) -> Policy {
+    Policy { schedule: Some(Schedule { timetable: Arc::new(Every(span)), alone: true }), ..policy }
+}
+
+/// The policy with a schedule beside its lead.
+pub fn also_every(span: Span, policy: Policy) -> Policy {
+    Policy { schedule: Some(Schedule { timetable: Arc::new(Every(span)), alone: false }), ..policy }
+}
+
+/// What the wall shows when the boot clock shows nought.
+const START: Wall = Wall(1_795_140_000_000);
+
 fn settings(epoch: u32, boot_id: u64) -> Settings {
     Settings { epoch, last_crash: None, salt: 1, boot_id, embedded: true }
 }
 
 impl Bench {
     pub fn new(policy: Policy) -> Bench {
-        let now = Now { boot: Boot(0), wall: Wall(1_795_140_000_000) };
+        let now = Now { boot: Boot(0), wall: START };
         let fleet = Fleet::new(settings(1, 1), now);
         let mut bench = Bench {
             now,
@@ -170,6 +196,12 @@ impl Bench {
 
     pub fn start(&mut self) {
         self.boot(false);
+    }
+
+    /// Starts again with other rules.
+    pub fn restart_with(&mut self, policy: Policy) {
+        self.policy = Arc::new(policy);
+        self.restart();
     }
 
     pub fn restart(&mut self) {

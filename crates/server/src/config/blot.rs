@@ -4,7 +4,7 @@
 //! to: without its quotes, under a misspelt key, in a comment, in a URL.
 
 /// Keys whose values are shown. Everything else is starred out.
-const HARMLESS: [&str; 47] = [
+const HARMLESS: [&str; 48] = [
     "allow_plaintext",
     "allow_private",
     "app_id",
@@ -41,6 +41,7 @@ const HARMLESS: [&str; 47] = [
     "scope",
     "sdk_lead",
     "skew",
+    "time_zone",
     "to",
     "token_api",
     "token_url",

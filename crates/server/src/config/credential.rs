@@ -13,7 +13,10 @@ use tokenward_providers::{Baidu, ClientAuth, Defaults, OAuth2, Provider, TokenAp
 use super::SecretRef;
 use super::calls::CallRules;
 use super::reader::{Placed, Reader, Section};
+use super::schedule::ScheduleConfig;
 use super::sink::{self, SinkConfig};
+use crate::clock;
+use crate::schedule::Schedule;
 
 /// `[credentials.NAME]`
 #[derive(Clone, Debug)]
@@ -28,6 +31,8 @@ pub struct CredentialConfig {
     pub secrets: Vec<SecretRef>,
     /// Its rules of refreshing.
     pub policy: Arc<Policy>,
+    /// The times at which it is refreshed, if any are named.
+    pub schedule: Option<Arc<Schedule>>,
     /// Which calls are made for it, and how.
     pub calls: CallRules,
     /// Where each new token is written.
@@ -46,8 +51,17 @@ struct App {
 }
 
 const PLATFORMS: [&str; 3] = ["wechat", "baidu", "oauth2"];
-const REFRESH: [&str; 7] =
-    ["lead", "overlap", "skew", "safe_part", "renew_window", "daily_budget", "contested_burst"];
+const REFRESH: [&str; 9] = [
+    "lead",
+    "schedule",
+    "time_zone",
+    "overlap",
+    "skew",
+    "safe_part",
+    "renew_window",
+    "daily_budget",
+    "contested_burst",
+];
 
 impl CredentialConfig {
     pub(super) fn read(
@@ -67,7 +81,8 @@ impl CredentialConfig {
                 return None;
             }
         };
-        let refresh = section.section("refresh", reader);
+        let mut refresh = section.section("refresh", reader);
+        let schedule = ScheduleConfig::read(&mut refresh, reader);
         let calls = CallRules::read(section.section("gateway", reader), reader);
         let sinks = SinkConfig::read_all(&mut section, reader);
         let defaults = built.as_ref().map(|built| (built.provider.defaults(), built.provider.semantics()));
@@ -83,6 +98,10 @@ impl CredentialConfig {
         let Built { provider, base_urls, secrets, app } = built?;
         let mut policy = policy?;
         policy.probe = policy.probe && probes(&*provider, &base_urls);
+        if let Some(schedule) = &schedule {
+            schedule.check(&policy, provider.defaults().life, clock::wall(), reader);
+            policy.schedule = Some(schedule.for_core(policy.semantics));
+        }
         let (name, span) = (name.value.clone(), name.span.clone());
         Some(CredentialConfig {
             name,
@@ -90,6 +109,7 @@ impl CredentialConfig {
             base_urls,
             secrets,
             policy: Arc::new(policy),
+            schedule: schedule.map(|schedule| schedule.schedule),
             calls,
             sinks,
             app,
@@ -288,7 +308,6 @@ fn read_policy(
     let daily_budget = section.count("daily_budget", reader);
     let contested_burst = section.count("contested_burst", reader);
     let span = section.span.clone();
-    section.later(&["schedule"], reader);
     section.finish(&REFRESH, reader);
     let (defaults, semantics) = defaults?;
     let value =
@@ -317,6 +336,7 @@ fn read_policy(
     Some(Policy {
         semantics,
         lead,
+        schedule: None,
         overlap,
         skew,
         safe_part,

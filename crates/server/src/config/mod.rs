@@ -12,6 +12,7 @@ mod egress;
 mod facade;
 mod listen;
 mod reader;
+mod schedule;
 mod server;
 mod sink;
 mod sink_redis;

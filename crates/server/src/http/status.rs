@@ -27,6 +27,7 @@ pub fn of(entry: &Entry, now: Now) -> CredentialStatus {
         issued_at: offer.map(|offer| at(offer.issued)),
         expires_at: offer.map(|offer| at(offer.end)),
         next_refresh_at: view.next_fetch.map(at),
+        next_scheduled: next_scheduled(entry, now),
         refreshing: view.fetching,
         last_failure: view.trouble.as_deref().map(|trouble| last_failure(entry, trouble)),
         foreign_refreshes: foreign(entry, &view),
@@ -35,6 +36,11 @@ pub fn of(entry: &Entry, now: Now) -> CredentialStatus {
         budget: Budget { used_today: view.budget_used, left_today: view.budget_remaining },
         reads: entry.counts.reads.load(Ordering::Relaxed),
     }
+}
+
+fn next_scheduled(entry: &Entry, now: Now) -> Vec<String> {
+    let times = entry.schedule.as_ref().map(|schedule| schedule.next_times(now.wall));
+    times.unwrap_or_default().into_iter().map(clock::rfc3339).collect()
 }
 
 fn last_failure(entry: &Entry, trouble: &Trouble) -> LastFailure {

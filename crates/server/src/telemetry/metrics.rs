@@ -81,6 +81,9 @@ impl Metrics {
 /// An outcome's label and where it is counted.
 type Outcome<'a> = (&'a str, fn(&Entry) -> &AtomicU64);
 
+/// The name and the meaning of what is counted at sinks, and where.
+type SinkCounter<'a> = (&'a str, &'a str, fn(&Standing) -> &AtomicU64);
+
 #[derive(Debug)]
 struct Credentials(Vec<Arc<Entry>>);
 
@@ -170,7 +173,7 @@ impl Credentials {
             let lag = ConstGauge::new(sink.lag(now).0 as f64 / 1000.0);
             lag.encode(metric.encode_family(&labels(entry, sink))?)?;
         }
-        let counters: [(&str, &str, fn(&Standing) -> &AtomicU64); 3] = [
+        let counters: [SinkCounter<'_>; 3] = [
             ("sink_deliveries", "Deliveries to a sink that succeeded", |sink| &sink.delivered),
             ("sink_failures", "Deliveries to a sink that failed", |sink| &sink.failed),
             ("sink_losses", "How often somebody else removed or overwrote what a sink held", |sink| {

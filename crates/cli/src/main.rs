@@ -65,6 +65,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Status { name } => {
             command::status::run(&place::server(config)?, name.as_deref(), json).await
         }
+        Command::Import(wishes) => command::import::run(&place::config_path(config), wishes, json).await,
         Command::Cert { dir, host, days } => command::cert::run(&dir, &host, days, json),
         Command::Cloud(cloud) => command::cloud::run(&place::server(config)?, cloud, json).await,
         Command::Emulate(flags) => command::emulate::run(flags, json).await,

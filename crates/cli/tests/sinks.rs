@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use lab::{Lab, SECRET, Server, documented, scaled};
+use lab::{Lab, SECRET, Server, classic, documented, scaled};
 use serde_json::Value;
 
 /// A credential whose tokens live beside each other, so that a test can have as many as it likes.
@@ -210,4 +210,74 @@ async fn a_reader_that_polls_a_file_sees_the_same_while_the_server_is_killed() {
     until(&server, |sink| sink["generation"] == generation).await;
     stop.store(true, Ordering::Relaxed);
     assert!(reader.join().unwrap() > 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_token_is_taken_over_and_not_killed() {
+    let lab = Lab::new(documented()).await;
+    let shop = classic("5m")
+        + "[credentials.shop.sinks.old]\nto = \"file\"\npath = \"wechat.txt\"\npreset = \"wechat.txt\"\n";
+    let config = lab.write_config(&shop);
+    let client = reqwest::Client::new();
+    let url = format!(
+        "{}/cgi-bin/token?grant_type=client_credential&appid=wxclassic&secret={SECRET}",
+        lab.emulator.url()
+    );
+    let issued: Value = client.get(url).send().await.unwrap().json().await.unwrap();
+    let token = issued["access_token"].as_str().unwrap();
+    let end = now() + 3_600_000;
+    std::fs::write(
+        lab.folder.path().join("wechat.txt"),
+        format!("{{\"access_token\":\"{token}\",\"expires_in\":{end}}}"),
+    )
+    .unwrap();
+    let import = import(&config, &["shop", "--sink", "old"]);
+    assert!(import.status.success(), "{import:?}");
+    assert!(String::from_utf8_lossy(&import.stdout).contains("the platform accepts it"), "{import:?}");
+    assert!(!format!("{import:?}").contains(token));
+    let server = Server::start(&config, &[]);
+    let served = server.token("shop").await;
+    assert_eq!(served.token(), token);
+    assert!(served.body["expires_in"].as_i64().unwrap() <= 3_600, "{:?}", served.body);
+    assert_eq!(lab.issued(), 1, "nothing was fetched");
+    assert!(lab.accepts(server.http(), token).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_token_is_not_taken_over() {
+    let lab = Lab::new(documented()).await;
+    let config = lab.write_config(
+        &(classic("5m")
+            + "[credentials.shop.sinks.old]\nto = \"file\"\npath = \"token\"\npreset = \"plain\"\n"),
+    );
+    std::fs::write(lab.folder.path().join("token"), "90_somebody-made-this-up").unwrap();
+    let unknown = import(&config, &["shop", "--sink", "old"]);
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("--life 90m"), "{unknown:?}");
+    let refused = import(&config, &["shop", "--sink", "old", "--life", "1h"]);
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("the platform refuses the token"),
+        "{refused:?}"
+    );
+    assert!(!refused.status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_our_own_is_not_replaced_by_accident() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&crm(
+        "[credentials.crm.sinks.old]\nto = \"file\"\npath = \"token\"\npreset = \"wechat.txt\"\n",
+    ));
+    until(&server, |sink| sink["generation"] == 1).await;
+    let running = import(server.config(), &["crm", "--sink", "old"]);
+    assert!(!running.status.success(), "the server runs: {running:?}");
+    let config = server.config().to_owned();
+    assert!(server.stop().success());
+    let refused = import(&config, &["crm", "--sink", "old"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("a live token of its own"), "{refused:?}");
+}
+
+fn import(config: &Path, arguments: &[&str]) -> std::process::Output {
+    tokio::task::block_in_place(|| {
+        lab::tokenward().arg("-c").arg(config).arg("import").args(arguments).output().unwrap()
+    })
 }

@@ -1,7 +1,7 @@
 //! The token control server: the shell around the core.
 //!
 //! Configuration → build → run. Decisions are the core's; this crate reads clocks, files and sockets, carries
-//! effects out, and shows what was decided. Later rooms: gateway, facade, callback, sinks, console.
+//! effects out, and shows what was decided. Later rooms: console.
 
 pub mod clients;
 pub mod clock;
@@ -13,6 +13,7 @@ mod feed;
 mod fetch;
 mod gateway;
 mod http;
+mod import;
 mod keeper;
 mod material;
 pub mod process;
@@ -26,6 +27,7 @@ mod try_out;
 
 pub use data_dir::admin_socket;
 pub use http::how_often;
+pub use import::{Import, Imported, import};
 pub use serve::{BrokeDown, Server, Stopper};
 pub use telemetry::{Seen, init_log};
 pub use tokenward_core::effect::Happening;

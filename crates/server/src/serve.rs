@@ -206,7 +206,7 @@ impl Server {
 #[error("{0} of the server ended unexpectedly")]
 pub struct BrokeDown(&'static str);
 
-async fn open_store(data_dir: &DataDir) -> Result<Arc<dyn Store>, ConfigError> {
+pub(crate) async fn open_store(data_dir: &DataDir) -> Result<Arc<dyn Store>, ConfigError> {
     let path = data_dir.store();
     let store = Sql::open(&path).await.map_err(|error| {
         ConfigError::outside(

@@ -10,6 +10,7 @@ mod cloud_storage;
 mod cloud_target;
 pub mod completions;
 pub mod emulate;
+pub mod import;
 pub mod refresh;
 pub mod serve;
 pub mod status;

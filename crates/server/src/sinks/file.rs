@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::delivery::{Delivery, Subject};
 use super::file_format::FileFormat;
+use super::found::Found;
 use super::standing::SinkFailure;
 use super::target::Look;
 use crate::config::FileConfig;
@@ -81,6 +82,24 @@ impl FileTarget {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Look::Gone),
             Err(error) => Err(self.failure("be looked at", &error)),
         }
+    }
+
+    pub(super) async fn find(&self) -> Result<Found, SinkFailure> {
+        let path = match self.config.format {
+            FileFormat::Folder => self.config.path.join(CURRENT).join("token.json"),
+            _ => self.config.path.clone(),
+        };
+        let text = tokio::fs::read_to_string(&path).await.map(Zeroizing::new);
+        let text = text.map_err(|error| {
+            SinkFailure::new(
+                format!("{} cannot be read: {error}", path.display()),
+                "Check `path` of the sink.",
+            )
+        })?;
+        Found::read(&text).ok_or_else(|| {
+            let detail = format!("there is no token in {}", path.display());
+            SinkFailure::new(detail, "See that the program that writes it has written it.")
+        })
     }
 
     /// What is replaced at once.

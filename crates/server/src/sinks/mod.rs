@@ -10,6 +10,7 @@
 mod delivery;
 mod file;
 mod file_format;
+mod found;
 mod owner;
 mod redis;
 mod redis_preset;
@@ -24,12 +25,13 @@ use std::time::Duration;
 use tokenward_core::time::{Boot, Now, Span};
 
 use crate::clock;
-use crate::config::{Config, ConfigError, PlaceConfig, SinkConfig};
+use crate::config::{Config, ConfigError, CredentialConfig, PlaceConfig, SinkConfig};
 use crate::feed::{Entry, Feed};
 
 use delivery::Delivery;
 pub(crate) use file::{Afterwards, Signal};
 pub(crate) use file_format::FileFormat;
+pub(crate) use found::Found;
 pub(crate) use owner::Owner;
 pub(crate) use redis_preset::{KeyOptions, PRESETS, RedisPreset};
 use standing::SinkFailure;
@@ -98,6 +100,20 @@ pub(crate) fn gather(config: &Config, feed: &Feed) -> Result<Vec<Sink>, ConfigEr
         }
     }
     Ok(sinks)
+}
+
+/// What stands at a sink's place now, whoever wrote it.
+///
+/// # Errors
+/// The place cannot be read; or it points at a secret that cannot.
+pub(crate) async fn find(
+    config: &Config,
+    credential: &CredentialConfig,
+    sink: &SinkConfig,
+) -> Result<Result<Found, SinkFailure>, ConfigError> {
+    let target = Target::gather(config, credential, sink, &mut Servers::default())?;
+    let found = tokio::time::timeout(PATIENCE, target.find()).await;
+    Ok(found.unwrap_or_else(|_| Err(SinkFailure::too_slow())))
 }
 
 impl Sink {

@@ -7,14 +7,17 @@
 use std::sync::Arc;
 
 use redis::{RedisError, Script};
+use tokenward_core::time::Span;
 use zeroize::Zeroizing;
 
 use super::delivery::{Delivery, Subject};
+use super::found::Found;
 use super::redis_preset::KeyedValue;
 use super::redis_server::{RedisServer, failure};
 use super::standing::SinkFailure;
 use super::target::Look;
 use super::template::Template;
+use crate::clock;
 
 /// A place in Redis.
 #[derive(Debug)]
@@ -129,6 +132,21 @@ impl RedisTarget {
         }
         self.written = Some(written);
         Ok(look)
+    }
+
+    /// The token of the first key, which ends with its key at the latest.
+    pub(super) async fn find(&self) -> Result<Found, SinkFailure> {
+        let values = self.read().await.map_err(|error| failure(&error))?;
+        let nothing = || {
+            SinkFailure::new(
+                "there is no token under the sink's key",
+                "See that the SDK has written it, and `preset`.",
+            )
+        };
+        let Some((Some(text), life)) = values.into_iter().next() else { return Err(nothing()) };
+        let found = Found::read(&text).ok_or_else(nothing)?;
+        let by_key = (life > 0).then(|| clock::wall() + Span(life));
+        Ok(Found { end: by_key.into_iter().chain(found.end).min(), ..found })
     }
 
     async fn read(&self) -> Result<Vec<(Option<Zeroizing<String>>, i64)>, RedisError> {

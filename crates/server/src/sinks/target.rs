@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::delivery::{Delivery, Subject};
 use super::file::FileTarget;
+use super::found::Found;
 use super::redis::RedisTarget;
 use super::redis_preset::KeyedValue;
 use super::redis_server::RedisServer;
@@ -63,6 +64,14 @@ impl Target {
         match self {
             Target::File(file) => file.look().await,
             Target::Redis(redis) => redis.look().await,
+        }
+    }
+
+    /// The token that stands there, whoever wrote it.
+    pub(super) async fn find(&self) -> Result<Found, SinkFailure> {
+        match self {
+            Target::File(file) => file.find().await,
+            Target::Redis(redis) => redis.find().await,
         }
     }
 }

@@ -1,0 +1,166 @@
+//! Taking over a live token that somebody else fetched: what `tokenward import` does, before the server is started.
+//!
+//! The first fetch of a new credential would kill the token that everybody has. With the token in the store it is served to
+//! its end instead, and refreshed like any other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokenward_core::event::{Event, Verdict};
+use tokenward_core::record::{ClockRecord, Record, TokenRecord};
+use tokenward_core::secret::Secret;
+use tokenward_core::time::{Boot, Span};
+use tokenward_store::{Applied, Store, Stored, Write};
+
+use crate::clock;
+use crate::config::{Config, ConfigError, CredentialConfig, SinkConfig};
+use crate::data_dir::DataDir;
+use crate::fetch::Egress;
+use crate::keeper::place;
+use crate::material::Material;
+use crate::serve::open_store;
+use crate::sinks;
+
+/// What is to be taken over.
+#[derive(Clone, Debug)]
+pub struct Import<'a> {
+    /// The credential.
+    pub credential: &'a str,
+    /// The sink at whose place the token stands.
+    pub sink: &'a str,
+    /// How long it lives from now, if that does not stand beside it.
+    pub life: Option<Duration>,
+    /// Even if there is a token already, or the platform refuses the one that was found.
+    pub force: bool,
+}
+
+/// What was taken over.
+#[derive(Clone, Copy, Debug)]
+pub struct Imported {
+    /// How long the token lives, in seconds.
+    pub expires_in: i64,
+    /// The generation that it has from now on.
+    pub generation: u64,
+    /// Whether the platform accepted it; `None` if it could not be asked.
+    pub alive: Option<bool>,
+}
+
+/// Reads a token from a sink's place, asks the platform whether it is alive, and stores it.
+///
+/// # Errors
+/// There is no such place or token, it is over or dead, there is another one already, or the store cannot be opened
+/// because a server runs.
+pub async fn import(config: &Config, wanted: &Import<'_>) -> Result<Imported, ConfigError> {
+    let (credential, sink) = named(config, wanted)?;
+    let found = sinks::find(config, credential, sink).await?;
+    let found =
+        found.map_err(|failure| ConfigError::outside(format!("{}.", failure.detail), failure.next_step))?;
+    let now = clock::now();
+    let told = wanted.life.map(|life| Span(i64::try_from(life.as_millis()).unwrap_or(i64::MAX / 4)));
+    let Some(life) = told.or_else(|| found.end.map(|end| end - now.wall)) else {
+        return Err(ConfigError::outside(
+            "it does not stand there how long the token lives.",
+            "Say so: --life 90m. Rather less than more: it is refreshed earlier then.",
+        ));
+    };
+    if life < Span::seconds(1) {
+        let fix = "There is nothing to take over: start the server, which fetches one.";
+        return Err(ConfigError::outside("the token that was found is over.", fix));
+    }
+    let data_dir = DataDir::open(&config.server.data_dir)?;
+    let keys = data_dir.key_ring(config)?;
+    let material = Arc::new(Material::gather(config, credential)?);
+    let alive = probe(config, &material, &found.token).await?;
+    if alive == Some(false) && !wanted.force {
+        let fix = "Fetch anew by starting the server; or take it over all the same with --force.";
+        return Err(ConfigError::outside("the platform refuses the token that was found.", fix));
+    }
+    let store = open_store(&data_dir).await?;
+    let before = stored(store.as_ref(), &material).await?;
+    let is_live = |record: &Record| {
+        record.token.is_some_and(|token| !token.revoked && token.ends > now.wall)
+            && record.fingerprint == material.fingerprint
+    };
+    if before.as_ref().is_some_and(is_live) && !wanted.force {
+        let message = format!("{} has a live token of its own already.", wanted.credential);
+        return Err(ConfigError::outside(message, "Keep it; or replace it with --force."));
+    }
+    let end = now.boot + life;
+    let attempt = before.as_ref().map_or(0, |record| record.attempt) + 1;
+    let generation = before.as_ref().map_or(0, |record| record.reserved) + 1;
+    let due = credential.policy.due(wanted.credential, generation, now.boot, end, now);
+    let record = Record {
+        name: material.name.clone(),
+        fingerprint: material.fingerprint,
+        config_mark: material.config_mark(&keys),
+        clocks: ClockRecord { boot_id: clock::boot_id(), booted: now.wall_of(Boot(0)) },
+        attempt,
+        reserved: generation,
+        token: Some(TokenRecord {
+            generation,
+            issued: now.wall,
+            life,
+            ends: now.wall + life,
+            due: now.wall_of(due),
+            revoked: false,
+        }),
+        exposure: None,
+        usage: before.as_ref().map(|record| record.usage).unwrap_or_default(),
+        trouble: None,
+        foreign: before.map(|record| record.foreign).unwrap_or_default(),
+    };
+    let sealed = keys.seal(&place(&record), found.token.expose().as_bytes());
+    let applied = store.apply(&[Write::Keep(record, sealed)]).await.map_err(|error| failed(&error))?;
+    if applied.first() != Some(&Applied::Stored) {
+        return Err(ConfigError::outside("the store holds something newer.", "Try again."));
+    }
+    store.close().await.map_err(|error| failed(&error))?;
+    Ok(Imported { expires_in: life.whole_seconds(), generation, alive })
+}
+
+fn named<'a>(
+    config: &'a Config,
+    wanted: &Import<'_>,
+) -> Result<(&'a CredentialConfig, &'a SinkConfig), ConfigError> {
+    let credential = config.credentials.iter().find(|it| it.name.as_str() == wanted.credential);
+    let Some(credential) = credential else {
+        let message = format!("there is no credential {:?} in the configuration.", wanted.credential);
+        return Err(ConfigError::outside(message, "Name one that stands there."));
+    };
+    let Some(sink) = credential.sinks.iter().find(|it| it.name.as_str() == wanted.sink) else {
+        let message = format!("{} has no sink {:?}.", wanted.credential, wanted.sink);
+        let fix =
+            "Write [credentials.NAME.sinks.SINK] for the file or the keys that your programs use today.";
+        return Err(ConfigError::outside(message, fix));
+    };
+    Ok((credential, sink))
+}
+
+/// Whether the platform accepts a token; `None` where it cannot be asked, or says something else.
+async fn probe(
+    config: &Config,
+    material: &Arc<Material>,
+    token: &Secret,
+) -> Result<Option<bool>, ConfigError> {
+    let egress = Egress::new(&config.egress)?;
+    Ok(match egress.probe(Arc::clone(material), 1, token.clone()).await {
+        Event::Probed { verdict: Verdict::Alive, .. } => Some(true),
+        Event::Probed { verdict: Verdict::Dead, .. } => Some(false),
+        _ => None,
+    })
+}
+
+async fn stored(store: &dyn Store, material: &Material) -> Result<Option<Record>, ConfigError> {
+    let mut before = None;
+    let mut each = |Stored { record, .. }: Stored| {
+        if record.name == material.name {
+            before = Some(record);
+        }
+    };
+    store.load(&mut each).await.map_err(|error| failed(&error))?;
+    Ok(before)
+}
+
+fn failed(error: &tokenward_store::StoreError) -> ConfigError {
+    ConfigError::outside(format!("the token could not be stored: {error}."), "Check the disk and data_dir.")
+}

@@ -14,6 +14,8 @@ mod listen;
 mod reader;
 mod server;
 mod sink;
+mod sink_cloud;
+mod sink_webhook;
 mod span_text;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +30,8 @@ pub use listen::TlsConfig;
 pub use server::{LogFormat, ServerConfig};
 pub use sink::SinkConfig;
 pub(crate) use sink::{FileConfig, PlaceConfig};
+pub(crate) use sink_cloud::CloudConfig;
+pub(crate) use sink_webhook::WebhookConfig;
 pub use span_text::parse_span;
 
 use diagnostic::ConfigText;
@@ -82,7 +86,7 @@ impl Config {
         let credentials = self.credentials.iter().flat_map(|credential| &credential.secrets);
         let clients = self.clients.iter().map(|client| &client.key);
         let sinks = self.credentials.iter().flat_map(|credential| &credential.sinks);
-        let sinks = sinks.filter_map(|sink| sink.sdk_secret.as_ref());
+        let sinks = sinks.flat_map(|sink| sink.secrets());
         let unreadable = credentials
             .chain(clients)
             .chain(sinks)

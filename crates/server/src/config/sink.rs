@@ -7,6 +7,8 @@ use tokenward_core::name::Name;
 
 use super::SecretRef;
 use super::reader::{Placed, Reader, Section};
+use super::sink_cloud::{self, CloudConfig};
+use super::sink_webhook::{self, WebhookConfig};
 use crate::sinks::{Afterwards, FileFormat, Owner, Signal, Template};
 
 /// `[credentials.NAME.sinks.SINK]`
@@ -24,6 +26,8 @@ pub struct SinkConfig {
 #[derive(Clone, Debug)]
 pub(crate) enum PlaceConfig {
     File(FileConfig),
+    Cloud(CloudConfig),
+    Webhook(WebhookConfig),
 }
 
 /// `to = "file"`
@@ -36,7 +40,7 @@ pub(crate) struct FileConfig {
     pub(crate) afterwards: Option<Afterwards>,
 }
 
-const PLACES: [&str; 1] = ["file"];
+const PLACES: [&str; 3] = ["file", "cloud-database", "webhook"];
 const FILE: [&str; 8] = ["to", "path", "preset", "template", "mode", "owner", "run", "signal"];
 
 impl SinkConfig {
@@ -48,16 +52,32 @@ impl SinkConfig {
     fn read(name: &Placed<Name>, mut section: Section<'_>, reader: &mut Reader) -> Option<SinkConfig> {
         let to = section.required_string("to", "to = \"file\"", reader)?;
         let sdk_secret = None;
-        let place = match to.value.as_str() {
-            "file" => file(&mut section, reader).map(PlaceConfig::File),
+        let (place, known): (_, &[&str]) = match to.value.as_str() {
+            "file" => (file(&mut section, reader).map(PlaceConfig::File), &FILE),
+            "cloud-database" => (
+                CloudConfig::read(&name.value, &mut section, reader).map(PlaceConfig::Cloud),
+                &sink_cloud::KEYS,
+            ),
+            "webhook" => {
+                (WebhookConfig::read(&mut section, reader).map(PlaceConfig::Webhook), &sink_webhook::KEYS)
+            }
             other => {
                 let message = format!("there is no kind of sink {other:?}");
                 reader.error(to.span, message, format!("Kinds are {}.", PLACES.join(", ")));
                 return None;
             }
         };
-        section.finish(&FILE, reader);
+        section.finish(known, reader);
         Some(SinkConfig { name: name.value.clone(), sdk_secret, place: place?, span: name.span.clone() })
+    }
+
+    /// The secrets that it needs.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        let key = match &self.place {
+            PlaceConfig::Webhook(webhook) => Some(&webhook.key),
+            PlaceConfig::File(_) | PlaceConfig::Cloud(_) => None,
+        };
+        self.sdk_secret.iter().chain(key)
     }
 }
 
@@ -173,7 +193,7 @@ fn signal(section: &mut Section<'_>, reader: &mut Reader) -> Option<Signal> {
 pub(super) fn check_together<'a>(sinks: impl Iterator<Item = &'a SinkConfig>, reader: &mut Reader) {
     let mut paths = std::collections::HashSet::new();
     for sink in sinks {
-        let PlaceConfig::File(file) = &sink.place;
+        let PlaceConfig::File(file) = &sink.place else { continue };
         if !paths.insert(file.path.clone()) {
             let message = format!("two sinks write {}", file.path.display());
             reader.error(sink.span.clone(), message, "Give each a file of its own.");

@@ -7,6 +7,8 @@
 //!
 //! Deliberately absent: deleting. When there is no token to hand out, what was written stands until its own expiry.
 
+mod cloud;
+mod cloud_record;
 mod delivery;
 mod file;
 mod file_format;
@@ -14,6 +16,7 @@ mod owner;
 mod standing;
 mod target;
 mod template;
+mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +25,10 @@ use tokenward_core::time::{Boot, Now, Span};
 
 use crate::clock;
 use crate::config::{Config, ConfigError, PlaceConfig, SinkConfig};
-use crate::feed::{Entry, Feed};
+use crate::feed::Entry;
+use crate::http::Api;
 
+pub(crate) use cloud_record::{CloudRecord, Shape};
 use delivery::Delivery;
 pub(crate) use file::{Afterwards, Signal};
 pub(crate) use file_format::FileFormat;
@@ -75,6 +80,8 @@ const LONGEST_STAY: Span = Span::seconds(30);
 pub(crate) fn standing(config: &SinkConfig) -> Standing {
     let kind = match config.place {
         PlaceConfig::File(_) => "file",
+        PlaceConfig::Cloud(_) => "cloud-database",
+        PlaceConfig::Webhook(_) => "webhook",
     };
     Standing::new(config.name.clone(), kind)
 }
@@ -83,11 +90,11 @@ pub(crate) fn standing(config: &SinkConfig) -> Standing {
 ///
 /// # Errors
 /// Points at the secret that cannot be read.
-pub(crate) fn gather(config: &Config, feed: &Feed) -> Result<Vec<Sink>, ConfigError> {
+pub(crate) fn gather(config: &Config, api: &Arc<Api>) -> Result<Vec<Sink>, ConfigError> {
     let mut sinks = Vec::new();
-    for (credential, entry) in config.credentials.iter().zip(feed.iter()) {
+    for (credential, entry) in config.credentials.iter().zip(api.feed.iter()) {
         for (sink, standing) in credential.sinks.iter().zip(&entry.sinks) {
-            let target = Target::gather(config, credential, sink)?;
+            let target = Target::gather(config, credential, sink, api)?;
             sinks.push(Sink::new(Arc::clone(entry), target, Arc::clone(standing)));
         }
     }
@@ -149,7 +156,7 @@ impl Sink {
             }
             Err(failure) => {
                 self.standing.failed(&self.entry, failure);
-                self.retry.failed(delivery.generation, now);
+                self.retry.failed(delivery.generation, now, self.target.longest_pause());
             }
         }
     }
@@ -172,7 +179,7 @@ impl Sink {
                 // Nobody knows what is there: it is written as soon as that is possible again.
                 self.standing.failed(&self.entry, failure);
                 self.standing.wait_since(now);
-                self.retry.failed(delivery.generation, now);
+                self.retry.failed(delivery.generation, now, self.target.longest_pause());
                 self.delivered = None;
             }
         }
@@ -190,8 +197,8 @@ impl Retry {
         self.at.is_none_or(|at| now >= at) || delivery.generation != self.generation
     }
 
-    fn failed(&mut self, generation: u64, now: Boot) {
-        let pause = Span(FIRST_PAUSE.0 << self.failures.min(8)).min(LONGEST_PAUSE);
+    fn failed(&mut self, generation: u64, now: Boot, longest: Span) {
+        let pause = Span(FIRST_PAUSE.0 << self.failures.min(8)).min(longest);
         self.failures = self.failures.saturating_add(1);
         self.at = Some(now + pause);
         self.generation = generation;

@@ -203,11 +203,11 @@ mod tests {
         let (write, create) = statements(shape);
         assert_eq!(
             write,
-            r#"db.collection("c").where({"config_name":_.eq("access_token")}).update({"data":{"value":_.set("tok\"en")}})"#
+            r#"db.collection("c").where({"config_name":_.eq("access_token")}).update({data:{"value":_.set("tok\"en")}})"#
         );
         assert_eq!(
             create.unwrap(),
-            r#"db.collection("c").add({"data":[{"config_name":"access_token","value":"tok\"en"}]})"#
+            r#"db.collection("c").add({data:[{"config_name":"access_token","value":"tok\"en"}]})"#
         );
     }
 
@@ -215,10 +215,10 @@ mod tests {
     fn setconfig_by_id_changes_the_value_alone() {
         let shape = Shape::SetConfig { config_name: "access_token".to_owned(), id: Some("a".to_owned()) };
         let (write, create) = statements(shape);
-        assert_eq!(write, r#"db.collection("c").doc("a").update({"data":{"value":_.set("tok\"en")}})"#);
+        assert_eq!(write, r#"db.collection("c").doc("a").update({data:{"value":_.set("tok\"en")}})"#);
         assert_eq!(
             create.unwrap(),
-            r#"db.collection("c").doc("a").set({"data":{"config_name":"access_token","value":"tok\"en"}})"#
+            r#"db.collection("c").doc("a").set({data:{"config_name":"access_token","value":"tok\"en"}})"#
         );
     }
 
@@ -227,7 +227,7 @@ mod tests {
         let (write, create) = statements(Shape::CloudToken { id: "access_token".to_owned() });
         assert_eq!(
             write,
-            r#"db.collection("c").doc("access_token").set({"data":{"_updateTime":"2026-11-20 19:00:00","value":"tok\"en"}})"#
+            r#"db.collection("c").doc("access_token").set({data:{"value":"tok\"en","_updateTime":"2026-11-20 19:00:00"}})"#
         );
         assert_eq!(create, None, "set makes what is not there");
     }

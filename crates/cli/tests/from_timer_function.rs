@@ -1,8 +1,7 @@
 //! `examples/from-timer-function`: the classic set-up as it is, and then its readers served by Tokenward.
 //! `scripts/install-interop.sh` installs the vendor's SDK.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
-// Another process says when it saw something: the clocks of both must be the same one.
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, reason = "a reader of another process says when it saw something")]
 
 mod lab;
 

@@ -45,34 +45,7 @@ impl Egress {
     /// # Errors
     /// The certificate file cannot be used.
     pub fn new(config: &EgressConfig) -> Result<Egress, ConfigError> {
-        let proxy_host = config.proxy.as_deref().and_then(|proxy| reqwest::Url::parse(proxy).ok());
-        let proxy_host = proxy_host.and_then(|proxy| Some(proxy.host_str()?.to_owned()));
-        let reach = Reach { allow_private: config.allow_private };
-        let mut builder = reqwest::Client::builder()
-            .no_proxy()
-            .dns_resolver(Resolver::new(reach, proxy_host))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("tokenward/", env!("CARGO_PKG_VERSION")));
-        if let Some(proxy) = &config.proxy {
-            builder = builder.proxy(reqwest::Proxy::all(proxy).map_err(|error| unusable(&error))?);
-        }
-        if let Some(file) = &config.ca_file {
-            let unreadable = |error: std::io::Error| {
-                let message = format!("cannot read egress.ca_file {}: {error}.", file.display());
-                ConfigError::outside(message, "Name a file with certificates in PEM form.")
-            };
-            let pem = std::fs::read(file).map_err(unreadable)?;
-            for certificate in
-                reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&error))?
-            {
-                builder = builder.add_root_certificate(certificate);
-            }
-        }
-        let http = builder.local_address(config.bind).build().map_err(|error| unusable(&error))?;
-        Ok(Egress { http })
+        Ok(Egress { http: way_out(config)? })
     }
 
     /// Asks for a token. With several secrets, the next is tried once when one is refused.
@@ -175,6 +148,38 @@ impl Egress {
     }
 }
 
+/// A client that goes the way that `[egress]` says, and follows no redirect.
+///
+/// # Errors
+/// The certificate file cannot be used.
+pub(crate) fn way_out(config: &EgressConfig) -> Result<reqwest::Client, ConfigError> {
+    let proxy_host = config.proxy.as_deref().and_then(|proxy| reqwest::Url::parse(proxy).ok());
+    let proxy_host = proxy_host.and_then(|proxy| Some(proxy.host_str()?.to_owned()));
+    let reach = Reach { allow_private: config.allow_private };
+    let mut builder = reqwest::Client::builder()
+        .no_proxy()
+        .dns_resolver(Resolver::new(reach, proxy_host))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TIMEOUT)
+        .pool_max_idle_per_host(0)
+        .user_agent(concat!("tokenward/", env!("CARGO_PKG_VERSION")));
+    if let Some(proxy) = &config.proxy {
+        builder = builder.proxy(reqwest::Proxy::all(proxy).map_err(|error| unusable(&error))?);
+    }
+    if let Some(file) = &config.ca_file {
+        let unreadable = |error: std::io::Error| {
+            let message = format!("cannot read egress.ca_file {}: {error}.", file.display());
+            ConfigError::outside(message, "Name a file with certificates in PEM form.")
+        };
+        let pem = std::fs::read(file).map_err(unreadable)?;
+        for certificate in reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&error))? {
+            builder = builder.add_root_certificate(certificate);
+        }
+    }
+    builder.local_address(config.bind).build().map_err(|error| unusable(&error))
+}
+
 async fn read(mut response: reqwest::Response) -> Result<Answer, Trouble> {
     let status = response.status().as_u16();
     let headers = response
@@ -211,7 +216,7 @@ fn sort(error: reqwest::Error) -> Trouble {
 }
 
 /// The innermost reasons, which are the telling ones.
-fn reasons(error: &reqwest::Error) -> String {
+pub(crate) fn reasons(error: &reqwest::Error) -> String {
     let mut reasons = Vec::new();
     let mut next = error.source();
     while let Some(reason) = next {

@@ -80,7 +80,6 @@ impl Server {
         let (fleet, feed) = restore(config, &materials, &keys, store.as_ref(), &token_index).await?;
         let facade = Facade::new(config, &materials, &keys, &token_index);
         let (feed, telemetry) = (Arc::new(feed), Arc::new(Telemetry::new()));
-        let sinks = sinks::gather(config, &feed)?;
         let health = Arc::new(Health::default());
         let driver = Driver {
             fleet,
@@ -113,6 +112,7 @@ impl Server {
             draining: false.into(),
         };
         let api = Arc::new(api);
+        let sinks = sinks::gather(config, &api)?;
         let stop = watch::channel(false);
         Ok(Server {
             listeners,

@@ -15,6 +15,7 @@ use super::calls::CallRules;
 use super::reader::{Placed, Reader, Section};
 use super::schedule::ScheduleConfig;
 use super::sink::{self, SinkConfig};
+use super::sink_cloud;
 use crate::clock;
 use crate::schedule::Schedule;
 
@@ -354,6 +355,7 @@ fn read_policy(
 /// What is wrong only when all credentials are seen together: two that fetch for one app.
 pub(super) fn check_together(credentials: &[CredentialConfig], reader: &mut Reader) {
     sink::check_together(credentials.iter().flat_map(|credential| &credential.sinks), reader);
+    sink_cloud::check_together(credentials, reader);
     for (index, credential) in credentials.iter().enumerate() {
         let Some(app) = &credential.app else { continue };
         let earlier = credentials.iter().take(index);

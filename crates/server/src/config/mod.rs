@@ -15,7 +15,9 @@ mod reader;
 mod schedule;
 mod server;
 mod sink;
+mod sink_cloud;
 mod sink_redis;
+mod sink_webhook;
 mod span_text;
 
 use std::path::{Path, PathBuf};
@@ -30,7 +32,9 @@ pub use listen::TlsConfig;
 pub use server::{LogFormat, ServerConfig};
 pub use sink::SinkConfig;
 pub(crate) use sink::{FileConfig, PlaceConfig};
+pub(crate) use sink_cloud::CloudConfig;
 pub(crate) use sink_redis::{RedisConfig, RedisKeys};
+pub(crate) use sink_webhook::WebhookConfig;
 pub use span_text::parse_span;
 
 use diagnostic::ConfigText;

@@ -158,6 +158,20 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A table of texts, in the order of the file.
+    pub(super) fn texts(
+        &mut self,
+        key: &'a str,
+        reader: &mut Reader,
+    ) -> Option<Vec<(String, Placed<String>)>> {
+        self.take(key)?;
+        let mut all = self.section(key, reader);
+        let mut names: Vec<_> = all.table.into_iter().flatten().map(|(name, _)| name).collect();
+        names.sort_by_key(|name| name.span().start);
+        let texts = names.into_iter().map(|name| name.get_ref().as_ref());
+        Some(texts.filter_map(|name| Some((name.to_owned(), all.string(name, reader)?))).collect())
+    }
+
     pub(super) fn required_string(
         &mut self,
         key: &'a str,

@@ -7,7 +7,9 @@ use tokenward_core::name::Name;
 
 use super::SecretRef;
 use super::reader::{Placed, Reader, Section};
+use super::sink_cloud::{self, CloudConfig};
 use super::sink_redis::{self, RedisConfig};
+use super::sink_webhook::{self, WebhookConfig};
 use crate::sinks::{Afterwards, FileFormat, Owner, Signal, Template};
 
 /// `[credentials.NAME.sinks.SINK]`
@@ -26,6 +28,8 @@ pub struct SinkConfig {
 pub(crate) enum PlaceConfig {
     File(FileConfig),
     Redis(RedisConfig),
+    Cloud(CloudConfig),
+    Webhook(WebhookConfig),
 }
 
 /// `to = "file"`
@@ -38,22 +42,13 @@ pub(crate) struct FileConfig {
     pub(crate) afterwards: Option<Afterwards>,
 }
 
-const PLACES: [&str; 2] = ["file", "redis"];
+const PLACES: [&str; 4] = ["file", "redis", "cloud-database", "webhook"];
 const FILE: [&str; 8] = ["to", "path", "preset", "template", "mode", "owner", "run", "signal"];
 
 impl SinkConfig {
     pub(super) fn read_all(section: &mut Section<'_>, reader: &mut Reader) -> Vec<SinkConfig> {
         let found = section.named_sections("sinks", reader);
         found.into_iter().filter_map(|(name, section)| SinkConfig::read(&name, section, reader)).collect()
-    }
-
-    /// The secrets that it refers to.
-    pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
-        let url = match &self.place {
-            PlaceConfig::File(_) => None,
-            PlaceConfig::Redis(redis) => Some(&redis.url),
-        };
-        self.sdk_secret.iter().chain(url)
     }
 
     fn read(name: &Placed<Name>, mut section: Section<'_>, reader: &mut Reader) -> Option<SinkConfig> {
@@ -69,6 +64,13 @@ impl SinkConfig {
                 let redis = sink_redis::read(&mut section, sdk_secret.is_some(), reader);
                 (redis.map(PlaceConfig::Redis), &sink_redis::KNOWN)
             }
+            "cloud-database" => (
+                CloudConfig::read(&name.value, &mut section, reader).map(PlaceConfig::Cloud),
+                &sink_cloud::KEYS,
+            ),
+            "webhook" => {
+                (WebhookConfig::read(&mut section, reader).map(PlaceConfig::Webhook), &sink_webhook::KEYS)
+            }
             other => {
                 let message = format!("there is no kind of sink {other:?}");
                 reader.error(to.span, message, format!("Kinds are {}.", PLACES.join(", ")));
@@ -77,6 +79,16 @@ impl SinkConfig {
         };
         section.finish(known, reader);
         Some(SinkConfig { name: name.value.clone(), sdk_secret, place: place?, span: name.span.clone() })
+    }
+
+    /// The secrets that it needs.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        let key = match &self.place {
+            PlaceConfig::Redis(redis) => Some(&redis.url),
+            PlaceConfig::Webhook(webhook) => Some(&webhook.key),
+            PlaceConfig::File(_) | PlaceConfig::Cloud(_) => None,
+        };
+        self.sdk_secret.iter().chain(key)
     }
 }
 

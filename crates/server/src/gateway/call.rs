@@ -103,12 +103,31 @@ pub async fn ask(
     path_and_query: &str,
     body: Bytes,
 ) -> Result<Said, Refusal> {
+    let asked = matches!(rules, Rules::Both).then_some(caller);
+    ask_as(api, asked, caller.label(), entry, path_and_query, body).await
+}
+
+/// The same for a sink, which no client asks for: the credential's rules hold.
+///
+/// # Errors
+/// It may not be made, was not made, or no whole answer came in time.
+pub async fn ask_for_sink(api: &Api, entry: &Arc<Entry>, path: &str, body: Bytes) -> Result<Said, Refusal> {
+    ask_as(api, None, "(sink)", entry, path, body).await
+}
+
+async fn ask_as(
+    api: &Api,
+    asked: Option<&Caller>,
+    label: &str,
+    entry: &Arc<Entry>,
+    path_and_query: &str,
+    body: Bytes,
+) -> Result<Said, Refusal> {
     let route = api.gateway.route(entry)?;
     if body.len() as u64 > route.rules.max_body {
         return Err(too_large(route.rules.max_body).into());
     }
     let target = Target::parse(path_and_query).map_err(|bad| malformed(&bad.to_string()))?;
-    let asked = matches!(rules, Rules::Both).then_some(caller);
     let rule = allowed(asked, route, &Method::POST, &target)?;
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -119,7 +138,7 @@ pub async fn ask(
         method: Method::POST,
         headers,
         persistent: Persistent::KeptBack,
-        counts: entry.calls_of(caller.label()),
+        counts: entry.calls_of(label),
     };
     let response = prepared.make(api, entry, CallerBody::Whole(body)).await?;
     let status = response.status();

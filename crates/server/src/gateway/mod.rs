@@ -21,7 +21,9 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 pub use body::{CallBody, Copy, Framed};
-pub use call::{Rules, Said, allowed, ask, call, check_length, may_ask, rule_of, without_secrets};
+pub use call::{
+    Rules, Said, allowed, ask, ask_for_sink, call, check_length, may_ask, rule_of, without_secrets,
+};
 pub use headers::{REQUEST_ID, sign};
 pub use origin::Relay;
 pub use prepared::{CallerBody, Persistent, Prepared};

@@ -7,6 +7,8 @@
 //!
 //! Deliberately absent: deleting. When there is no token to hand out, what was written stands until its own expiry.
 
+mod cloud;
+mod cloud_record;
 mod delivery;
 mod file;
 mod file_format;
@@ -18,6 +20,7 @@ mod redis_server;
 mod standing;
 mod target;
 mod template;
+mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +29,10 @@ use tokenward_core::time::{Boot, Now, Span};
 
 use crate::clock;
 use crate::config::{Config, ConfigError, CredentialConfig, PlaceConfig, SinkConfig};
-use crate::feed::{Entry, Feed};
+use crate::feed::Entry;
+use crate::http::Api;
 
+pub(crate) use cloud_record::{CloudRecord, Shape};
 use delivery::Delivery;
 pub(crate) use file::{Afterwards, Signal};
 pub(crate) use file_format::FileFormat;
@@ -82,6 +87,8 @@ pub(crate) fn standing(config: &SinkConfig) -> Standing {
     let kind = match config.place {
         PlaceConfig::File(_) => "file",
         PlaceConfig::Redis(_) => "redis",
+        PlaceConfig::Cloud(_) => "cloud-database",
+        PlaceConfig::Webhook(_) => "webhook",
     };
     Standing::new(config.name.clone(), kind)
 }
@@ -90,12 +97,12 @@ pub(crate) fn standing(config: &SinkConfig) -> Standing {
 ///
 /// # Errors
 /// Points at the secret that cannot be read.
-pub(crate) fn gather(config: &Config, feed: &Feed) -> Result<Vec<Sink>, ConfigError> {
+pub(crate) fn gather(config: &Config, api: &Arc<Api>) -> Result<Vec<Sink>, ConfigError> {
     let mut sinks = Vec::new();
     let mut servers = Servers::default();
-    for (credential, entry) in config.credentials.iter().zip(feed.iter()) {
+    for (credential, entry) in config.credentials.iter().zip(api.feed.iter()) {
         for (sink, standing) in credential.sinks.iter().zip(&entry.sinks) {
-            let target = Target::gather(config, credential, sink, &mut servers)?;
+            let target = Target::gather(config, credential, sink, api, &mut servers)?;
             sinks.push(Sink::new(Arc::clone(entry), target, Arc::clone(standing)));
         }
     }
@@ -111,9 +118,8 @@ pub(crate) async fn find(
     credential: &CredentialConfig,
     sink: &SinkConfig,
 ) -> Result<Result<Found, SinkFailure>, ConfigError> {
-    let target = Target::gather(config, credential, sink, &mut Servers::default())?;
-    let found = tokio::time::timeout(PATIENCE, target.find()).await;
-    Ok(found.unwrap_or_else(|_| Err(SinkFailure::too_slow())))
+    let found = tokio::time::timeout(PATIENCE, target::find(config, credential, sink)).await;
+    found.unwrap_or_else(|_| Ok(Err(SinkFailure::too_slow())))
 }
 
 impl Sink {
@@ -173,7 +179,7 @@ impl Sink {
                 // Nobody knows what is there: it is written as soon as that is possible.
                 self.delivered = None;
                 self.standing.failed(&self.entry, failure);
-                self.retry.failed(delivery.generation, now);
+                self.retry.failed(delivery.generation, now, self.target.longest_pause());
             }
         }
     }
@@ -196,7 +202,7 @@ impl Sink {
                 self.delivered = None;
                 self.standing.failed(&self.entry, failure);
                 self.standing.wait_since(now);
-                self.retry.failed(delivery.generation, now);
+                self.retry.failed(delivery.generation, now, self.target.longest_pause());
             }
         }
     }
@@ -213,8 +219,8 @@ impl Retry {
         self.at.is_none_or(|at| now >= at) || delivery.generation != self.generation
     }
 
-    fn failed(&mut self, generation: u64, now: Boot) {
-        let pause = Span(FIRST_PAUSE.0 << self.failures.min(8)).min(LONGEST_PAUSE);
+    fn failed(&mut self, generation: u64, now: Boot, longest: Span) {
+        let pause = Span(FIRST_PAUSE.0 << self.failures.min(8)).min(longest);
         self.failures = self.failures.saturating_add(1);
         self.at = Some(now + pause);
         self.generation = generation;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
 use tokenward_core::name::Name;
+use tokenward_core::secret::Secret;
 use tokenward_core::time::{Boot, Span, Wall};
 
 use super::delivery::Delivery;
@@ -58,6 +59,11 @@ const NOTHING: i64 = i64::MIN;
 impl SinkFailure {
     pub(crate) fn new(detail: impl fmt::Display, next_step: &'static str) -> SinkFailure {
         SinkFailure { detail: detail.to_string(), next_step }
+    }
+
+    /// The same without a token that somebody repeats.
+    pub(super) fn without(self, token: &Secret) -> SinkFailure {
+        SinkFailure { detail: self.detail.replace(token.expose(), "-"), ..self }
     }
 
     pub(super) fn too_slow() -> SinkFailure {

@@ -3,6 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokenward_core::time::Span;
+
+use super::LONGEST_PAUSE;
+use super::cloud::CloudTarget;
 use super::delivery::{Delivery, Subject};
 use super::file::FileTarget;
 use super::found::Found;
@@ -10,13 +14,17 @@ use super::redis::RedisTarget;
 use super::redis_preset::KeyedValue;
 use super::redis_server::RedisServer;
 use super::standing::SinkFailure;
+use super::webhook::WebhookTarget;
 use crate::config::{Config, ConfigError, CredentialConfig, PlaceConfig, RedisConfig, RedisKeys, SinkConfig};
+use crate::http::Api;
 
 /// A place that tokens are written to.
 #[derive(Debug)]
 pub(crate) enum Target {
     File(FileTarget),
     Redis(RedisTarget),
+    Cloud(CloudTarget),
+    Webhook(WebhookTarget),
 }
 
 /// What is at a place now.
@@ -40,14 +48,17 @@ impl Target {
         all: &Config,
         credential: &CredentialConfig,
         config: &SinkConfig,
+        api: &Arc<Api>,
         servers: &mut Servers,
     ) -> Result<Target, ConfigError> {
-        let sdk_secret = config.sdk_secret.as_ref().map(|secret| all.read_secret(secret)).transpose()?;
-        let subject =
-            Subject { credential: credential.name.clone(), app_id: credential.app_id(), sdk_secret };
+        let subject = subject(all, credential, config)?;
         Ok(match &config.place {
             PlaceConfig::File(file) => Target::File(FileTarget::new(file, subject)),
             PlaceConfig::Redis(redis) => Target::Redis(servers.target(all, redis, subject)?),
+            PlaceConfig::Cloud(cloud) => Target::Cloud(CloudTarget::new(cloud, subject, Arc::clone(api))?),
+            PlaceConfig::Webhook(webhook) => {
+                Target::Webhook(WebhookTarget::gather(all, &config.name, webhook, subject)?)
+            }
         })
     }
 
@@ -56,6 +67,8 @@ impl Target {
         match self {
             Target::File(file) => file.deliver(delivery).await,
             Target::Redis(redis) => redis.deliver(delivery).await,
+            Target::Cloud(cloud) => cloud.deliver(delivery).await,
+            Target::Webhook(webhook) => webhook.deliver(delivery).await,
         }
     }
 
@@ -64,16 +77,42 @@ impl Target {
         match self {
             Target::File(file) => file.look().await,
             Target::Redis(redis) => redis.look().await,
+            Target::Cloud(cloud) => cloud.look().await,
+            // Whoever was told has been told.
+            Target::Webhook(_) => Ok(Look::There),
         }
     }
 
-    /// The token that stands there, whoever wrote it.
-    pub(super) async fn find(&self) -> Result<Found, SinkFailure> {
+    /// The longest pause between two attempts.
+    pub(super) fn longest_pause(&self) -> Span {
         match self {
-            Target::File(file) => file.find().await,
-            Target::Redis(redis) => redis.find().await,
+            Target::File(_) | Target::Redis(_) => LONGEST_PAUSE,
+            Target::Cloud(_) => super::cloud::LONGEST_PAUSE,
+            Target::Webhook(_) => super::webhook::LONGEST_PAUSE,
         }
     }
+}
+
+/// The token that stands at a sink's place, whoever wrote it.
+pub(super) async fn find(
+    all: &Config,
+    credential: &CredentialConfig,
+    config: &SinkConfig,
+) -> Result<Result<Found, SinkFailure>, ConfigError> {
+    let subject = subject(all, credential, config)?;
+    Ok(match &config.place {
+        PlaceConfig::File(file) => FileTarget::new(file, subject).find().await,
+        PlaceConfig::Redis(redis) => Servers::default().target(all, redis, subject)?.find().await,
+        PlaceConfig::Cloud(_) | PlaceConfig::Webhook(_) => Err(SinkFailure::new(
+            "tokens are taken over from files and from Redis alone",
+            "Name a sink of that kind; it need not stay in the configuration.",
+        )),
+    })
+}
+
+fn subject(all: &Config, credential: &CredentialConfig, config: &SinkConfig) -> Result<Subject, ConfigError> {
+    let sdk_secret = config.sdk_secret.as_ref().map(|secret| all.read_secret(secret)).transpose()?;
+    Ok(Subject { credential: credential.name.clone(), app_id: credential.app_id(), sdk_secret })
 }
 
 impl Servers {

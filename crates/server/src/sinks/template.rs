@@ -113,6 +113,20 @@ impl Template {
         self.0.iter().any(|part| matches!(part, Part::Place(_, values) if values.contains(&wanted)))
     }
 
+    /// Whether it is one number and nothing else.
+    pub(crate) fn is_number(&self) -> bool {
+        const NUMBERS: [Value; 6] = [
+            Value::ExpiresIn,
+            Value::ExpiresAt,
+            Value::ExpiresAtMs,
+            Value::IssuedAt,
+            Value::IssuedAtMs,
+            Value::Generation,
+        ];
+        matches!(&self.0[..], [Part::Place(Encoding::Raw, values)]
+            if matches!(&values[..], [value] if NUMBERS.contains(value)))
+    }
+
     /// The text for a delivery.
     pub(crate) fn fill(&self, subject: &Subject, delivery: &Delivery) -> Zeroizing<String> {
         let mut out = Zeroizing::new(String::new());

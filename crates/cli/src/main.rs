@@ -66,6 +66,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             command::status::run(&place::server(config)?, name.as_deref(), json).await
         }
         Command::Cert { dir, host, days } => command::cert::run(&dir, &host, days, json),
+        Command::Callback(what) => command::callback::run(&place::server(config)?, what, json).await,
         Command::Cloud(cloud) => command::cloud::run(&place::server(config)?, cloud, json).await,
         Command::Emulate(flags) => command::emulate::run(flags, json).await,
         Command::Demo { lasting } => demo::run(lasting).await,

@@ -1,8 +1,9 @@
 //! The token control server: the shell around the core.
 //!
 //! Configuration → build → run. Decisions are the core's; this crate reads clocks, files and sockets, carries
-//! effects out, and shows what was decided. Later rooms: gateway, facade, callback, sinks, console.
+//! effects out, and shows what was decided. Later rooms: sinks, console.
 
+mod callback;
 pub mod clients;
 pub mod clock;
 pub mod config;

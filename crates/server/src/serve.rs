@@ -14,6 +14,7 @@ use tokenward_vault::{KeyRing, OpenError};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use crate::callback;
 use crate::clients::Clients;
 use crate::clock;
 use crate::config::{Config, ConfigError};
@@ -39,6 +40,7 @@ pub struct Server {
     keeper: Keeper,
     jobs: mpsc::UnboundedReceiver<Job>,
     store: Arc<dyn Store>,
+    deliveries: Option<(callback::Dispatcher, mpsc::UnboundedReceiver<callback::Input>)>,
     stop: (watch::Sender<bool>, watch::Receiver<bool>),
     _data_dir: DataDir,
 }
@@ -75,6 +77,14 @@ impl Server {
         let (jobs_sender, jobs) = mpsc::unbounded_channel();
         let token_index = Arc::new(TokenIndex::new(Arc::clone(&keys), covered(config, &materials)));
         let (fleet, feed) = restore(config, &materials, &keys, store.as_ref(), &token_index).await?;
+        let (callbacks, deliveries) = match &config.callback {
+            Some(_) => {
+                let (callbacks, dispatcher, inputs) =
+                    callback::start(config, &store, &keys, &jobs_sender).await?;
+                (Some(callbacks), Some((dispatcher, inputs)))
+            }
+            None => (None, None),
+        };
         let facade = Facade::new(config, &materials, &keys, &token_index);
         let (feed, telemetry) = (Arc::new(feed), Arc::new(Telemetry::new()));
         let health = Arc::new(Health::default());
@@ -101,6 +111,7 @@ impl Server {
             clients,
             gateway,
             facade,
+            callbacks,
             driver: inputs_sender,
             store: health,
             telemetry,
@@ -119,6 +130,7 @@ impl Server {
             keeper,
             jobs,
             store,
+            deliveries,
             stop,
             _data_dir: data_dir,
         })
@@ -154,14 +166,20 @@ impl Server {
     /// # Errors
     /// A part of it broke down, which is a defect. What was stored is safe.
     pub async fn run(self) -> Result<(), BrokeDown> {
-        let Server { listeners, api, driver, inputs, keeper, jobs, store, stop, addresses, .. } = self;
+        let Server {
+            listeners, api, driver, inputs, keeper, jobs, store, deliveries, stop, addresses, ..
+        } = self;
         if let Some(address) = addresses.facade {
             tracing::info!(%address, "the facade listens");
+        }
+        if let Some(address) = addresses.callback {
+            tracing::info!(%address, "callbacks are awaited");
         }
         tracing::info!(address = %addresses.api, "listening");
         let inputs_sender = driver.inputs.clone();
         let mut driving = tokio::spawn(driver.run(inputs));
         let mut keeping = tokio::spawn(keeper.run(jobs));
+        let delivering = deliveries.map(|(dispatcher, inputs)| tokio::spawn(dispatcher.run(inputs)));
         let serving: Vec<_> = listeners
             .into_iter()
             .map(|listener| tokio::spawn(crate::http::serve(listener, Arc::clone(&api), stop.1.clone())))
@@ -178,6 +196,10 @@ impl Server {
         drop(inputs_sender.send(Input::Drain));
         for task in serving {
             drop(task.await);
+        }
+        if let (Some(callbacks), Some(delivering)) = (&api.callbacks, delivering) {
+            callbacks.drain();
+            drop(delivering.await);
         }
         let all_stored = driving.await.unwrap_or(false);
         drop(api);
@@ -224,6 +246,7 @@ const LONGEST_SOCKET: usize = 107;
 struct Addresses {
     api: SocketAddr,
     facade: Option<SocketAddr>,
+    callback: Option<SocketAddr>,
 }
 
 async fn bind(config: &Config, data_dir: &DataDir) -> Result<(Vec<Listener>, Addresses), ConfigError> {
@@ -234,11 +257,13 @@ async fn bind(config: &Config, data_dir: &DataDir) -> Result<(Vec<Listener>, Add
         )
     };
     let facade = config.facade.as_ref().map(|facade| (facade.listen, Entrance::Facade, facade.tls.as_ref()));
+    let callback =
+        config.callback.as_ref().map(|listen| (listen.listen, Entrance::Callback, listen.tls.as_ref()));
     let metrics = config.server.metrics_listen.map(|address| (address, Entrance::Metrics, None));
     let api = (config.server.listen, Entrance::Public, config.server.tls.as_ref());
     let mut listeners = Vec::new();
     let mut bound = Vec::new();
-    for (wanted, entrance, tls) in [Some(api), facade, metrics].into_iter().flatten() {
+    for (wanted, entrance, tls) in [Some(api), facade, callback, metrics].into_iter().flatten() {
         let tls = tls.map(|tls| http::acceptor(config, tls)).transpose()?;
         let listener = TcpListener::bind(wanted).await.map_err(|error| cannot(wanted.to_string(), error))?;
         bound.push((entrance, listener.local_addr().map_err(|error| cannot(wanted.to_string(), error))?));
@@ -248,6 +273,7 @@ async fn bind(config: &Config, data_dir: &DataDir) -> Result<(Vec<Listener>, Add
     let addresses = Addresses {
         api: place(Entrance::Public).unwrap_or(config.server.listen),
         facade: place(Entrance::Facade),
+        callback: place(Entrance::Callback),
     };
     let socket = data_dir.admin_socket();
     if socket.as_os_str().len() > LONGEST_SOCKET {

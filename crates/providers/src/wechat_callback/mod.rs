@@ -153,6 +153,12 @@ impl Callback {
         })
     }
 
+    /// Whether messages may come encrypted.
+    #[must_use]
+    pub fn takes_encrypted(&self) -> bool {
+        self.mode != Mode::Plain
+    }
+
     /// The signature that says that somebody knows the token, as the platform makes it.
     #[must_use]
     pub fn sign_plain(&self, timestamp: &str, nonce: &str) -> String {
@@ -178,6 +184,14 @@ impl Callback {
             }
         }
         Err(refused)
+    }
+}
+
+impl Message {
+    /// How an answer to it is written.
+    #[must_use]
+    pub fn answer_format(&self) -> Format {
+        self.envelope.as_ref().map_or(self.format, |envelope| envelope.format)
     }
 }
 

@@ -194,8 +194,8 @@ async fn a_repeated_message_is_answered_and_not_delivered() {
     assert_eq!((bodies, target.unseen()), ([text("hello"), text("later")], 0));
 }
 
-fn now() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
 }
 
 #[tokio::test(flavor = "multi_thread")]

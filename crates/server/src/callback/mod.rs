@@ -244,7 +244,10 @@ impl Refusal {
             Refusal::NotThePlatform(_) | Refusal::OutOfTime(_) => (StatusCode::FORBIDDEN, "refused"),
             Refusal::Full => (StatusCode::SERVICE_UNAVAILABLE, "try again"),
         };
-        plain(status, text)
+        let mut response = plain(status, text);
+        // Its body may not have been read.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex};
 
-use tokenward_store::{Dead, Delivery, Store};
+use tokenward_store::{Dead, Delivery, Store, Write};
 use tokenward_vault::KeyRing;
 use tokio::sync::mpsc;
 
@@ -58,7 +58,9 @@ pub async fn start(
         by_name.insert(callback.name.as_str().to_owned(), Arc::new(entry));
     }
     restore_seen(store.as_ref(), &by_name).await?;
-    let queue = restore_queue(store.as_ref(), &posts).await?;
+    let (queue, too_many) = restore_queue(store.as_ref(), &posts).await?;
+    // The keeper is about to run.
+    drop(keeper.send(Job::Beside(too_many.into_iter().map(Write::ForgetDelivery).collect(), None)));
     let http = target::client().map_err(|error| {
         ConfigError::outside(format!("no way to the targets of callbacks: {error}."), "Try again.")
     })?;
@@ -89,7 +91,9 @@ async fn restore_seen(store: &dyn Store, by_name: &HashMap<String, Arc<Entry>>) 
     store.load_seen_messages(&mut each).await.map_err(|error| unreadable(&error))
 }
 
-async fn restore_queue(store: &dyn Store, posts: &[Post]) -> Result<Queue, ConfigError> {
+/// The queue, and what is forgotten because too many were given up.
+async fn restore_queue(store: &dyn Store, posts: &[Post]) -> Result<(Queue, Vec<u64>), ConfigError> {
+    let mut too_many = Vec::new();
     let mut queue = Queue::new(posts.iter().map(|post| post.target.config.retry_for));
     let now = clock::boot();
     let mut each = |delivery: Delivery| {
@@ -101,13 +105,12 @@ async fn restore_queue(store: &dyn Store, posts: &[Post]) -> Result<Queue, Confi
             _ => {
                 let gone = || Dead { failure: GONE.to_owned(), attempts: 0 };
                 let dead = Some(delivery.dead.clone().unwrap_or_else(gone));
-                // What is one too many goes with the next that is given up.
-                queue.add_dead(Delivery { dead, ..delivery }, target);
+                too_many.extend(queue.add_dead(Delivery { dead, ..delivery }, target));
             }
         }
     };
     store.load_deliveries(&mut each).await.map_err(|error| unreadable(&error))?;
-    Ok(queue)
+    Ok((queue, too_many))
 }
 
 fn unreadable(error: &tokenward_store::StoreError) -> ConfigError {

@@ -1,5 +1,5 @@
 //! The vendors' vectors, and what must hold for every other message. The vectors stand in
-//! `fixtures/callback/vectors.json`; all of them were published by the platforms.
+//! `callback/vectors.json`; all of them were published by the platforms.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -10,7 +10,7 @@ use tokenward_core::secret::Secret;
 use tokenward_providers::wechat_callback::{AesKey, Callback, Format, Mode, Query, Refused, Stamp, sign};
 
 fn vectors(kind: &str) -> Vec<Value> {
-    let all: Value = serde_json::from_str(include_str!("../fixtures/callback/vectors.json")).unwrap();
+    let all: Value = serde_json::from_str(include_str!("callback/vectors.json")).unwrap();
     all[kind].as_array().unwrap().clone()
 }
 

@@ -40,7 +40,7 @@ pub struct Server {
     keeper: Keeper,
     jobs: mpsc::UnboundedReceiver<Job>,
     store: Arc<dyn Store>,
-    deliveries: Option<(callback::Dispatcher, mpsc::UnboundedReceiver<callback::Input>)>,
+    deliveries: Option<callback::Deliveries>,
     stop: (watch::Sender<bool>, watch::Receiver<bool>),
     _data_dir: DataDir,
 }
@@ -77,14 +77,8 @@ impl Server {
         let (jobs_sender, jobs) = mpsc::unbounded_channel();
         let token_index = Arc::new(TokenIndex::new(Arc::clone(&keys), covered(config, &materials)));
         let (fleet, feed) = restore(config, &materials, &keys, store.as_ref(), &token_index).await?;
-        let (callbacks, deliveries) = match &config.callback {
-            Some(_) => {
-                let (callbacks, dispatcher, inputs) =
-                    callback::start(config, &store, &keys, &jobs_sender).await?;
-                (Some(callbacks), Some((dispatcher, inputs)))
-            }
-            None => (None, None),
-        };
+        let callbacks = callback::start(config, &store, &keys, &jobs_sender).await?;
+        let (callbacks, deliveries) = callbacks.unzip();
         let facade = Facade::new(config, &materials, &keys, &token_index);
         let (feed, telemetry) = (Arc::new(feed), Arc::new(Telemetry::new()));
         let health = Arc::new(Health::default());

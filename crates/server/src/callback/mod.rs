@@ -35,12 +35,11 @@ use crate::config::KindPattern;
 use crate::http::{Body, whole};
 use crate::keeper::Job;
 
-pub use dispatcher::{Dispatcher, Input};
 pub use messages::{Page, list, redeliver};
-pub use start::start;
+pub use start::{Deliveries, start};
 
 use counts::{Backlog, Counts};
-use dispatcher::Post;
+use dispatcher::{Input, Post};
 use queue::TargetId;
 use seen::SeenMessages;
 

@@ -18,11 +18,14 @@ use crate::clock;
 use crate::config::{Config, ConfigError};
 use crate::keeper::Job;
 
+/// The task that delivers messages, and what it is told.
+pub type Deliveries = (Dispatcher, mpsc::UnboundedReceiver<Input>);
+
 /// What a callback remembers at the most.
 const MOST_SEEN: usize = 100_000;
 const GONE: &str = "its target is not in the configuration any more";
 
-/// The callbacks of a configuration, with the messages that earlier runs did not deliver.
+/// The callbacks of a configuration, if it has a listener for them, with the messages that earlier runs did not deliver.
 ///
 /// # Errors
 /// A secret cannot be read, or the store cannot.
@@ -31,7 +34,10 @@ pub async fn start(
     store: &Arc<dyn Store>,
     keys: &Arc<KeyRing>,
     keeper: &mpsc::UnboundedSender<Job>,
-) -> Result<(Arc<Callbacks>, Dispatcher, mpsc::UnboundedReceiver<Input>), ConfigError> {
+) -> Result<Option<(Arc<Callbacks>, Deliveries)>, ConfigError> {
+    if config.callback.is_none() {
+        return Ok(None);
+    }
     let mut by_name = HashMap::new();
     let mut posts = Vec::new();
     for callback in &config.callbacks {
@@ -77,7 +83,7 @@ pub async fn start(
     };
     let (store, keys, keeper) = (Arc::clone(store), Arc::clone(keys), keeper.clone());
     let dispatcher = Dispatcher { queue, posts, store, keys, keeper, backlog, http };
-    Ok((Arc::new(callbacks), dispatcher, inputs))
+    Ok(Some((Arc::new(callbacks), (dispatcher, inputs))))
 }
 
 /// A digest says of itself to which callback it belongs, so every callback may know all of them.

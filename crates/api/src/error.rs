@@ -90,6 +90,9 @@ error_codes! {
     /// There is no such file in the cloud.
     NoSuchFile = "no_such_file", 404, "No such file",
         "Check the path and the environment; a file is there once its upload was answered.";
+    /// There is no such message of a callback.
+    NoSuchMessage = "no_such_message", 404, "No such message",
+        "`tokenward callback list` shows all messages that wait or were given up.";
     /// A body of unknown length cannot be passed on.
     LengthRequired = "length_required", 411, "The length must be known",
         "Send `Content-Length`: the storage wants to know the length before the first byte.";

@@ -3,12 +3,14 @@
 //! Depends on nothing of ours, so that a client can be built on it alone. Times are RFC 3339 in UTC, spans
 //! whole seconds. Fields may be added; none is renamed or removed.
 
+mod callback;
 mod credential;
 mod error;
 mod token;
 
 pub mod path;
 
+pub use callback::{CallbackMessage, CallbackMessages, RedeliverRequest, Redelivered};
 pub use credential::{
     Budget, CredentialList, CredentialStatus, ForeignRefreshes, LastFailure, RefusalsKeptBack, SinkFailure,
     SinkStatus,

@@ -12,6 +12,10 @@ pub const OPENAPI: &str = "/openapi.json";
 pub const OAUTH_TOKEN: &str = "/oauth2/token";
 /// Its description (RFC 8414).
 pub const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
+/// Messages of platforms that are on their way or were given up.
+pub const CALLBACK_MESSAGES: &str = "/v1/callbacks/messages";
+/// Where such messages are sent again.
+pub const CALLBACK_REDELIVER: &str = "/v1/callbacks/redeliver";
 /// Prometheus metrics.
 pub const METRICS: &str = "/metrics";
 

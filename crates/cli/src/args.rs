@@ -75,6 +75,9 @@ pub enum Command {
         #[arg(long, value_name = "DAYS", default_value_t = 825)]
         days: u16,
     },
+    /// Messages that platforms push
+    #[command(subcommand)]
+    Callback(crate::command::callback::Callback),
     /// The cloud database, files and functions of a WeChat app
     Cloud(crate::command::cloud::Cloud),
     /// Play the platforms on this machine, with faults on demand

@@ -67,6 +67,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Import(wishes) => command::import::run(&place::config_path(config), wishes, json).await,
         Command::Cert { dir, host, days } => command::cert::run(&dir, &host, days, json),
+        Command::Callback(what) => command::callback::run(&place::server(config)?, what, json).await,
         Command::Cloud(cloud) => command::cloud::run(&place::server(config)?, cloud, json).await,
         Command::Emulate(flags) => command::emulate::run(flags, json).await,
         Command::Demo { lasting } => demo::run(lasting).await,

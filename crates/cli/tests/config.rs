@@ -213,8 +213,8 @@ fn a_sparse_schedule_is_good_beside_a_lead_and_at_the_stable_api() {
 
 #[test]
 fn what_a_later_version_brings_is_refused_rather_than_ignored() {
-    let callback = GOOD.to_owned() + "[callback]\nlisten = \"127.0.0.1:0\"\n";
-    let (code, said) = check(&callback);
+    let alerts = GOOD.to_owned() + "[[alerts]]\nto = \"webhook\"\n";
+    let (code, said) = check(&alerts);
     assert_eq!(code, 2);
     assert!(
         said["errors"][0]["message"].as_str().unwrap().contains("not supported by this version"),
@@ -239,6 +239,50 @@ fn a_facade_is_checked_like_everything_else() {
     }
     let warned = warning(&with("accept_app_secret = true\n"));
     assert!(warned.contains("whoever has an app secret"), "{warned}");
+}
+
+const CALLBACK: &str = r#"
+[callback]
+listen = "127.0.0.1:0"
+[callbacks.shop]
+token = { command = ["echo", "a-token"] }
+aes_key = { command = ["echo", "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"] }
+[callbacks.shop.forward.orders]
+to = "http://127.0.0.1:8080/"
+"#;
+
+/// The first error of a configuration with callbacks in which `from` is replaced by `to`.
+fn callback_error(from: &str, to: &str) -> String {
+    assert!(CALLBACK.contains(from), "{from}");
+    let (code, said) = check(&(GOOD.to_owned() + &CALLBACK.replacen(from, to, 1)));
+    assert_eq!(code, 2, "{said}");
+    let error = &said["errors"][0];
+    assert!(error["line"].as_u64().unwrap() > 13, "it points into the section: {error}");
+    error["message"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn callbacks_are_checked_like_everything_else() {
+    let (code, said) = check(&(GOOD.to_owned() + CALLBACK));
+    assert_eq!((code, &said["warnings"]), (0, &Value::Array(vec![])), "the app is the credential's: {said}");
+    let key = "aes_key = { command = [\"echo\", \"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG\"] }\n";
+    for (from, to, message) in [
+        ("[callback]\nlisten = \"127.0.0.1:0\"\n", "", "nowhere for platforms to call back"),
+        (key, "", "`aes_key` is missing"),
+        (key, "mode = \"secure\"\n", "needs `aes_key`"),
+        (key, &key.replace("abc", "ab"), "43 letters and digits"),
+        ("token = { command = [\"echo\", \"a-token\"] }\n", "", "`token` is missing"),
+        ("token =", "tokne =", "`token` is missing"),
+        ("token =", "mode = \"open\"\ntoken =", "`callbacks.shop.mode` is \"open\""),
+        ("token =", "replay_window = \"2h\"\ntoken =", "`callbacks.shop.replay_window` must be above 0s"),
+        ("[callbacks.shop]", "[callbacks.members]", "`app_id` is missing in [callbacks.members]"),
+        ("http://127.0.0.1:8080/", "ftp://127.0.0.1/", "no URL that messages can be posted to"),
+        ("to =", "events = [\"a*b\"]\nto =", "\"a*b\" is no type of message"),
+        ("to =", "retry_for = \"0s\"\nto =", "retry_for` must be above 0s"),
+    ] {
+        let said = callback_error(from, to);
+        assert!(said.contains(message), "{said}");
+    }
 }
 
 #[test]
@@ -276,6 +320,10 @@ fn what_works_and_is_unwise_is_warned_about() {
     );
     let plain = GOOD.replace("app_id", "base_url = \"http://api.example.com\"\napp_id");
     assert!(warning(&plain).contains("unencrypted"));
+    let clear = GOOD.to_owned() + &CALLBACK.replace("token =", "mode = \"plain\"\ntoken =");
+    assert!(warning(&clear).contains("a signature does not cover its message"));
+    let nowhere = CALLBACK.split("[callbacks.shop.forward").next().unwrap();
+    assert!(warning(&(GOOD.to_owned() + nowhere)).contains("go nowhere"));
 }
 
 #[test]

@@ -29,6 +29,7 @@
 //! # Ok(()) }
 //! ```
 
+mod callbacks;
 mod client;
 mod cloud;
 mod error;
@@ -39,6 +40,8 @@ pub use cloud::{
     Refused, Removed, SourceError, TokenSource,
 };
 pub use error::ClientError;
-pub use tokenward_api::{CredentialList, CredentialStatus, Problem, RefreshRequest, ReportRequest, Token};
+pub use tokenward_api::{
+    CallbackMessage, CredentialList, CredentialStatus, Problem, RefreshRequest, ReportRequest, Token,
+};
 /// Statements for the cloud database, and the platform's wire types.
 pub use tokenward_cloud as cloud_statements;

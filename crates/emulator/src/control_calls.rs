@@ -61,10 +61,8 @@ pub(crate) fn answer(machine: &mut Machine, wall: Moment, path: &str, request: &
         ("fault", _) => return Reply::method_not_allowed("GET, POST, DELETE"),
         ("invalidate", _) => return Reply::method_not_allowed("POST"),
         ("time", _) => return Reply::method_not_allowed("GET, POST"),
-        ("push", _) => {
-            let text = "/_emulator/push is not there yet: this version does not play server callbacks";
-            return Reply::own_error(StatusCode::NOT_FOUND, text);
-        }
+        // Its POST goes out to the network, which is not the machine's: the shell answers it.
+        ("push", _) => return Reply::method_not_allowed("POST"),
         _ => {
             let text = "no such control call; GET /_emulator/ lists them";
             return Reply::own_error(StatusCode::NOT_FOUND, text);
@@ -90,6 +88,8 @@ fn index() -> Value {
             "DELETE /_emulator/fault": "no more faults",
             "POST /_emulator/time": "{\"advance\": \"2h\"}: the clock moves forward",
             "GET /_emulator/time": "the emulator's clock",
+            "POST /_emulator/push": "{\"url\", \"token\", \"aes_key\", \"app_id\", \"mode\", \"format\", \"content\", …}: \
+                the platform calls back",
             "GET /_emulator/functions": "the last 100 runs of cloud functions",
         },
         "fault_kinds": FaultKind::NAMES,

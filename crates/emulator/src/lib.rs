@@ -47,6 +47,7 @@ mod moment;
 mod oauth2;
 mod outcome;
 mod params;
+mod push;
 mod reply;
 mod request;
 mod route;

@@ -24,6 +24,7 @@ use crate::cloud::{Arrival, Cloud, Storage};
 use crate::control::Control;
 use crate::cut_body::CutBody;
 use crate::outcome::{Delivery, Outcome};
+use crate::push;
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::socket::{ResetSwitch, Socket};
@@ -112,6 +113,9 @@ async fn answer(
         body,
         peer,
     };
+    if push::is_asked(&request) {
+        return Ok(response(push::answer(&request).await));
+    }
     let Outcome { delay, delivery, errand } = control.with(|machine, wall| machine.handle(wall, &request));
     let (delivery, file) = match errand {
         Some(errand) if is_file => {

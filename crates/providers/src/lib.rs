@@ -10,6 +10,7 @@ mod exchange;
 mod oauth2;
 mod reading;
 mod wechat;
+pub mod wechat_callback;
 mod wechat_dialect;
 
 use core::fmt;

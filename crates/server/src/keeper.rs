@@ -1,4 +1,4 @@
-//! The only writer to the store: seals tokens, gathers writes into one commit, and tells the driver.
+//! The only writer to the store: seals tokens, gathers writes into one commit, and tells whoever waits.
 //!
 //! While one commit is on its way to the disk, further writes gather for the next: a thousand keeps cost a
 //! few commits, and a lone keep waits for nobody.
@@ -15,13 +15,13 @@ use tokenward_core::record::Record;
 use tokenward_core::secret::Secret;
 use tokenward_store::{Applied, PastToken, Store, StoreError, Write};
 use tokenward_vault::{KeyRing, Place};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::clock;
 use crate::driver::Input;
 use crate::token_index::{self, TokenIndex};
 
-/// Something to store for one credential.
+/// Something to store.
 #[derive(Debug)]
 pub enum Job {
     /// An intent.
@@ -30,6 +30,8 @@ pub enum Job {
     Keep(CredentialId, u64, Box<Record>, Secret),
     /// What changed beside the token.
     Note(Box<Record>),
+    /// What belongs to no credential. Whoever waits is told whether it is stored; else it is tried until it is.
+    Beside(Vec<Write>, Option<oneshot::Sender<bool>>),
 }
 
 /// Whether the last commit succeeded: what readiness tells.
@@ -73,39 +75,50 @@ impl Keeper {
         let mut batch = Vec::new();
         // Nobody waits for a note, so those that failed are tried again here.
         let mut unstored: HashMap<Name, Box<Record>> = HashMap::new();
+        let mut unstored_beside: Vec<Write> = Vec::new();
         loop {
             tokio::select! {
                 taken = jobs.recv_many(&mut batch, BATCH) => if taken == 0 { return },
-                () = tokio::time::sleep(RETRY), if !unstored.is_empty() => {}
+                () = tokio::time::sleep(RETRY), if !(unstored.is_empty() && unstored_beside.is_empty()) => {}
             }
             let mut all: Vec<Job> = unstored.drain().map(|(_, record)| Job::Note(record)).collect();
+            all.push(Job::Beside(std::mem::take(&mut unstored_beside), None));
             all.append(&mut batch);
-            let mut writes: Vec<Write> = all.iter().map(|job| self.write(job)).collect();
+            let mut writes = Vec::new();
+            let mut places = Vec::with_capacity(all.len());
+            for job in &all {
+                places.push(writes.len());
+                self.write(job, &mut writes);
+            }
             self.remember(&all, &mut writes);
             let outcome = self.store.apply(&writes).await;
             self.note_health(&outcome);
-            for (index, job) in all.into_iter().enumerate() {
-                let applied = outcome.as_ref().ok().and_then(|applied| applied.get(index).copied());
+            for (place, job) in places.into_iter().zip(all) {
+                let applied = outcome.as_ref().ok().and_then(|applied| applied.get(place).copied());
                 self.answer(&job, applied);
                 match job {
                     Job::Note(record) if applied.is_none() => {
                         unstored.insert(record.name.clone(), record);
                     }
+                    // Whoever waited may have gone.
+                    Job::Beside(_, Some(told)) => drop(told.send(outcome.is_ok())),
+                    Job::Beside(writes, None) if outcome.is_err() => unstored_beside.extend(writes),
                     _ => {}
                 }
             }
         }
     }
 
-    fn write(&self, job: &Job) -> Write {
-        match job {
+    fn write(&self, job: &Job, writes: &mut Vec<Write>) {
+        writes.push(match job {
             Job::Intend(_, record) => Write::Intend(record.as_ref().clone()),
             Job::Note(record) => Write::Note(record.as_ref().clone()),
             Job::Keep(_, _, record, token) => {
                 let sealed = self.keys.seal(&place(record), token.expose().as_bytes());
                 Write::Keep(record.as_ref().clone(), sealed)
             }
-        }
+            Job::Beside(more, _) => return writes.extend(more.iter().cloned()),
+        });
     }
 
     /// Adds what makes the tokens of a batch known, behind the writes whose outcome is answered.
@@ -142,7 +155,7 @@ impl Keeper {
 
     fn answer(&self, job: &Job, applied: Option<Applied>) {
         let (id, event) = match (job, applied) {
-            (Job::Note(_), _) => return,
+            (Job::Note(_) | Job::Beside(..), _) => return,
             (Job::Intend(id, record), Some(Applied::Stored)) => {
                 (*id, Event::Intended { attempt: record.attempt })
             }

@@ -3,6 +3,7 @@
 //! Configuration → build → run. Decisions are the core's; this crate reads clocks, files and sockets, carries
 //! effects out, and shows what was decided. Later rooms: console.
 
+mod callback;
 pub mod clients;
 pub mod clock;
 pub mod config;

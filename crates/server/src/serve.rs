@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::callback;
 use crate::clients::Clients;
 use crate::clock;
 use crate::config::{Config, ConfigError};
@@ -42,6 +43,7 @@ pub struct Server {
     jobs: mpsc::UnboundedReceiver<Job>,
     store: Arc<dyn Store>,
     sinks: Vec<Sink>,
+    deliveries: Option<callback::Deliveries>,
     stop: (watch::Sender<bool>, watch::Receiver<bool>),
     _data_dir: DataDir,
 }
@@ -78,6 +80,8 @@ impl Server {
         let (jobs_sender, jobs) = mpsc::unbounded_channel();
         let token_index = Arc::new(TokenIndex::new(Arc::clone(&keys), covered(config, &materials)));
         let (fleet, feed) = restore(config, &materials, &keys, store.as_ref(), &token_index).await?;
+        let callbacks = callback::start(config, &store, &keys, &jobs_sender).await?;
+        let (callbacks, deliveries) = callbacks.unzip();
         let facade = Facade::new(config, &materials, &keys, &token_index);
         let (feed, telemetry) = (Arc::new(feed), Arc::new(Telemetry::new()));
         let health = Arc::new(Health::default());
@@ -104,6 +108,7 @@ impl Server {
             clients,
             gateway,
             facade,
+            callbacks,
             driver: inputs_sender,
             store: health,
             telemetry,
@@ -124,6 +129,7 @@ impl Server {
             jobs,
             store,
             sinks,
+            deliveries,
             stop,
             _data_dir: data_dir,
         })
@@ -159,15 +165,32 @@ impl Server {
     /// # Errors
     /// A part of it broke down, which is a defect. What was stored is safe.
     pub async fn run(self) -> Result<(), BrokeDown> {
-        let Server { listeners, api, driver, inputs, keeper, jobs, store, sinks, stop, addresses, .. } = self;
+        let Server {
+            listeners,
+            api,
+            driver,
+            inputs,
+            keeper,
+            jobs,
+            store,
+            sinks,
+            deliveries,
+            stop,
+            addresses,
+            ..
+        } = self;
         if let Some(address) = addresses.facade {
             tracing::info!(%address, "the facade listens");
+        }
+        if let Some(address) = addresses.callback {
+            tracing::info!(%address, "callbacks are awaited");
         }
         tracing::info!(address = %addresses.api, "listening");
         let inputs_sender = driver.inputs.clone();
         let mut driving = tokio::spawn(driver.run(inputs));
         let mut keeping = tokio::spawn(keeper.run(jobs));
-        let mut delivering: JoinSet<()> = sinks.into_iter().map(Sink::run).collect();
+        let mut sinking: JoinSet<()> = sinks.into_iter().map(Sink::run).collect();
+        let delivering = deliveries.map(|(dispatcher, inputs)| tokio::spawn(dispatcher.run(inputs)));
         let serving: Vec<_> = listeners
             .into_iter()
             .map(|listener| tokio::spawn(crate::http::serve(listener, Arc::clone(&api), stop.1.clone())))
@@ -185,9 +208,13 @@ impl Server {
         for task in serving {
             drop(task.await);
         }
+        if let (Some(callbacks), Some(delivering)) = (&api.callbacks, delivering) {
+            callbacks.drain();
+            drop(delivering.await);
+        }
         let all_stored = driving.await.unwrap_or(false);
         // What is not delivered by now is the first thing that the next process does.
-        delivering.shutdown().await;
+        sinking.shutdown().await;
         drop(api);
         drop(keeping.await);
         if !all_stored {
@@ -232,6 +259,7 @@ const LONGEST_SOCKET: usize = 107;
 struct Addresses {
     api: SocketAddr,
     facade: Option<SocketAddr>,
+    callback: Option<SocketAddr>,
 }
 
 async fn bind(config: &Config, data_dir: &DataDir) -> Result<(Vec<Listener>, Addresses), ConfigError> {
@@ -242,11 +270,13 @@ async fn bind(config: &Config, data_dir: &DataDir) -> Result<(Vec<Listener>, Add
         )
     };
     let facade = config.facade.as_ref().map(|facade| (facade.listen, Entrance::Facade, facade.tls.as_ref()));
+    let callback =
+        config.callback.as_ref().map(|listen| (listen.listen, Entrance::Callback, listen.tls.as_ref()));
     let metrics = config.server.metrics_listen.map(|address| (address, Entrance::Metrics, None));
     let api = (config.server.listen, Entrance::Public, config.server.tls.as_ref());
     let mut listeners = Vec::new();
     let mut bound = Vec::new();
-    for (wanted, entrance, tls) in [Some(api), facade, metrics].into_iter().flatten() {
+    for (wanted, entrance, tls) in [Some(api), facade, callback, metrics].into_iter().flatten() {
         let tls = tls.map(|tls| http::acceptor(config, tls)).transpose()?;
         let listener = TcpListener::bind(wanted).await.map_err(|error| cannot(wanted.to_string(), error))?;
         bound.push((entrance, listener.local_addr().map_err(|error| cannot(wanted.to_string(), error))?));
@@ -256,6 +286,7 @@ async fn bind(config: &Config, data_dir: &DataDir) -> Result<(Vec<Listener>, Add
     let addresses = Addresses {
         api: place(Entrance::Public).unwrap_or(config.server.listen),
         facade: place(Entrance::Facade),
+        callback: place(Entrance::Callback),
     };
     let socket = data_dir.admin_socket();
     if socket.as_os_str().len() > LONGEST_SOCKET {

@@ -5,6 +5,7 @@
 //! no platform. Invariants: a batch is stored whole or not at all, and durably before it is answered; a write
 //! of an older attempt changes nothing and does not disturb the rest of its batch.
 
+mod delivery;
 mod memory;
 mod row;
 mod sql;
@@ -14,6 +15,7 @@ use tokenward_core::name::Name;
 use tokenward_core::record::Record;
 use tokenward_core::time::Wall;
 
+pub use delivery::{Dead, Delivery, SeenMessage};
 pub use memory::{Fault, Memory};
 pub use sql::Sql;
 
@@ -34,6 +36,24 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The store cannot be read; `each` may have been called for some of them.
     async fn load_past_tokens(&self, each: &mut (dyn FnMut(PastToken) + Send)) -> Result<(), StoreError>;
+
+    /// Hands out every message that is on its way or given up, without its text, in no particular order.
+    ///
+    /// # Errors
+    /// The store cannot be read; `each` may have been called for some of them.
+    async fn load_deliveries(&self, each: &mut (dyn FnMut(Delivery) + Send)) -> Result<(), StoreError>;
+
+    /// The sealed text of a message, if it is there.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn message(&self, delivery: u64) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Hands out the digests of messages that were taken in, in no particular order.
+    ///
+    /// # Errors
+    /// The store cannot be read; `each` may have been called for some of them.
+    async fn load_seen_messages(&self, each: &mut (dyn FnMut(SeenMessage) + Send)) -> Result<(), StoreError>;
 
     /// Carries out writes in order, in one durable commit, and says of each what became of it.
     ///
@@ -93,6 +113,16 @@ pub enum Write {
     ForgetPastTokens(Wall),
     /// The credential is gone, with its tokens.
     Forget(Name),
+    /// A message sets out for a target, with its sealed text.
+    Deliver(Box<Delivery>, Vec<u8>),
+    /// A message was given up, or is on its way again.
+    MarkDelivery(u64, Option<Dead>),
+    /// A message arrived, or nobody wants it any more.
+    ForgetDelivery(u64),
+    /// A message was taken in.
+    SeeMessage(SeenMessage),
+    /// Messages that were to be known until before this moment need not be known any more.
+    ForgetSeenMessages(Wall),
 }
 
 /// What became of a write.
@@ -143,7 +173,7 @@ impl Write {
     pub fn record(&self) -> Option<&Record> {
         match self {
             Write::Intend(record) | Write::Keep(record, _) | Write::Note(record) => Some(record),
-            Write::Remember(_) | Write::ForgetPastTokens(_) | Write::Forget(_) => None,
+            _ => None,
         }
     }
 
@@ -152,7 +182,7 @@ impl Write {
         match self {
             Write::Intend(record) => stored < record.attempt,
             Write::Keep(record, _) | Write::Note(record) => stored <= record.attempt,
-            Write::Remember(_) | Write::ForgetPastTokens(_) | Write::Forget(_) => true,
+            _ => true,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokenward_core::name::Name;
 
-use crate::{Applied, Opened, PastToken, Store, StoreError, Stored, Write};
+use crate::{Applied, Delivery, Opened, PastToken, SeenMessage, Store, StoreError, Stored, Write};
 
 /// A store in memory.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub enum Fault {
 struct Content {
     rows: HashMap<Name, Stored>,
     past_tokens: HashMap<[u8; 32], PastToken>,
+    deliveries: HashMap<u64, (Delivery, Vec<u8>)>,
+    seen_messages: HashMap<[u8; 16], SeenMessage>,
     epoch: u32,
     clean: bool,
     last_crash: Option<u32>,
@@ -104,6 +106,24 @@ impl Store for Memory {
         Ok(())
     }
 
+    async fn load_deliveries(&self, each: &mut (dyn FnMut(Delivery) + Send)) -> Result<(), StoreError> {
+        for (delivery, _) in self.lock().deliveries.values() {
+            each(delivery.clone());
+        }
+        Ok(())
+    }
+
+    async fn message(&self, delivery: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.lock().deliveries.get(&delivery).map(|(_, message)| message.clone()))
+    }
+
+    async fn load_seen_messages(&self, each: &mut (dyn FnMut(SeenMessage) + Send)) -> Result<(), StoreError> {
+        for seen in self.lock().seen_messages.values() {
+            each(*seen);
+        }
+        Ok(())
+    }
+
     async fn apply(&self, writes: &[Write]) -> Result<Vec<Applied>, StoreError> {
         let mut content = self.lock();
         match content.fault {
@@ -140,6 +160,28 @@ impl Content {
             Write::Forget(name) => {
                 self.rows.remove(name);
                 self.past_tokens.retain(|_, past| past.credential != *name);
+                return Applied::Stored;
+            }
+            Write::Deliver(delivery, message) => {
+                self.deliveries.insert(delivery.id, (delivery.as_ref().clone(), message.clone()));
+                return Applied::Stored;
+            }
+            Write::MarkDelivery(id, dead) => {
+                if let Some((delivery, _)) = self.deliveries.get_mut(id) {
+                    delivery.dead.clone_from(dead);
+                }
+                return Applied::Stored;
+            }
+            Write::ForgetDelivery(id) => {
+                self.deliveries.remove(id);
+                return Applied::Stored;
+            }
+            Write::SeeMessage(seen) => {
+                self.seen_messages.insert(seen.digest, *seen);
+                return Applied::Stored;
+            }
+            Write::ForgetSeenMessages(before) => {
+                self.seen_messages.retain(|_, seen| seen.until >= *before);
                 return Applied::Stored;
             }
         };

@@ -13,8 +13,9 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Connection as _, Row as _};
 use tokio::sync::Mutex;
 
+use crate::delivery;
 use crate::row::{self, COLUMNS};
-use crate::{Applied, Opened, PastToken, Store, StoreError, Stored, Write};
+use crate::{Applied, Delivery, Opened, PastToken, SeenMessage, Store, StoreError, Stored, Write};
 
 /// A store in an SQL database.
 pub struct Sql {
@@ -137,6 +138,34 @@ impl Store for Sql {
         Ok(())
     }
 
+    async fn load_deliveries(&self, each: &mut (dyn FnMut(Delivery) + Send)) -> Result<(), StoreError> {
+        use futures_util::TryStreamExt as _;
+        let mut connection = connect(&self.path).await?;
+        let all = "SELECT id, callback, target, kind, format, received_at, failure, attempts FROM delivery";
+        let mut rows = sqlx::query(all).fetch(&mut connection);
+        while let Some(row) = rows.try_next().await.map_err(sort)? {
+            each(delivery::read(&row)?);
+        }
+        Ok(())
+    }
+
+    async fn message(&self, delivery: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut connection = connect(&self.path).await?;
+        let query = sqlx::query("SELECT message FROM delivery WHERE id = $1").bind(delivery.cast_signed());
+        let row = query.fetch_optional(&mut connection).await.map_err(sort)?;
+        row.map(|row| row.try_get("message").map_err(sort)).transpose()
+    }
+
+    async fn load_seen_messages(&self, each: &mut (dyn FnMut(SeenMessage) + Send)) -> Result<(), StoreError> {
+        use futures_util::TryStreamExt as _;
+        let mut connection = connect(&self.path).await?;
+        let mut rows = sqlx::query("SELECT * FROM seen_message").fetch(&mut connection);
+        while let Some(row) = rows.try_next().await.map_err(sort)? {
+            each(delivery::read_seen(&row)?);
+        }
+        Ok(())
+    }
+
     async fn apply(&self, writes: &[Write]) -> Result<Vec<Applied>, StoreError> {
         let mut state = self.connection.lock().await;
         if matches!(*state, State::Broken) {
@@ -192,6 +221,27 @@ async fn apply(connection: &mut AnyConnection, write: &Write) -> Result<Applied,
             tokens.bind(name.as_str().to_owned()).execute(&mut *connection).await.map_err(sort)?;
             sqlx::query("DELETE FROM credential WHERE name = $1").bind(name.as_str().to_owned())
         }
+        Write::Deliver(delivery, message) => sqlx::query(DELIVER)
+            .bind(delivery.id.cast_signed())
+            .bind(delivery.callback.as_str().to_owned())
+            .bind(delivery.target.as_str().to_owned())
+            .bind(delivery.kind.clone())
+            .bind(delivery.format.clone())
+            .bind(delivery.received.0)
+            .bind(message.clone())
+            .bind(delivery.dead.as_ref().map(|dead| dead.failure.clone()))
+            .bind(delivery.dead.as_ref().map_or(0, |dead| i64::from(dead.attempts))),
+        Write::MarkDelivery(id, dead) => {
+            sqlx::query("UPDATE delivery SET failure = $2, attempts = $3 WHERE id = $1")
+                .bind(id.cast_signed())
+                .bind(dead.as_ref().map(|dead| dead.failure.clone()))
+                .bind(dead.as_ref().map_or(0, |dead| i64::from(dead.attempts)))
+        }
+        Write::ForgetDelivery(id) => sqlx::query("DELETE FROM delivery WHERE id = $1").bind(id.cast_signed()),
+        Write::SeeMessage(seen) => sqlx::query(SEE).bind(seen.digest.to_vec()).bind(seen.until.0),
+        Write::ForgetSeenMessages(before) => {
+            sqlx::query("DELETE FROM seen_message WHERE seen_until < $1").bind(before.0)
+        }
     };
     let done = query.execute(connection).await.map_err(sort)?;
     let stored = done.rows_affected() > 0 || write.record().is_none();
@@ -200,6 +250,12 @@ async fn apply(connection: &mut AnyConnection, write: &Write) -> Result<Applied,
 
 const REMEMBER: &str = "INSERT INTO past_token (digest, credential, known_until) VALUES ($1, $2, $3) \
      ON CONFLICT (digest) DO UPDATE SET credential = excluded.credential, known_until = excluded.known_until";
+
+const DELIVER: &str = "INSERT INTO delivery (id, callback, target, kind, format, received_at, message, failure, attempts) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+
+const SEE: &str = "INSERT INTO seen_message (digest, seen_until) VALUES ($1, $2) \
+     ON CONFLICT (digest) DO UPDATE SET seen_until = excluded.seen_until";
 
 /// The fenced upserts, put together from the list of columns.
 struct Statements {

@@ -11,7 +11,7 @@ use tokenward_core::record::{
     ClockRecord, ExposureRecord, ForeignRecord, Record, TokenRecord, TroubleRecord,
 };
 use tokenward_core::time::{Span, Wall};
-use tokenward_store::{Applied, Memory, PastToken, Sql, Store, Stored, Write};
+use tokenward_store::{Applied, Dead, Delivery, Memory, PastToken, SeenMessage, Sql, Store, Stored, Write};
 
 /// A store that can be closed or dropped, and opened again with the same content.
 trait Bench {
@@ -68,6 +68,9 @@ on_every_store! {
     a_thousand_writes_are_one_batch;
     past_tokens_are_known_until_their_time;
     past_tokens_go_with_their_credential;
+    a_message_is_kept_until_it_arrived;
+    a_message_that_was_given_up_says_why;
+    seen_messages_are_known_until_their_time;
 }
 
 fn record(name: &str, attempt: u64) -> Record {
@@ -324,4 +327,58 @@ async fn past_tokens_go_with_their_credential(mut bench: impl Bench) {
     store.apply(&[past(1, "shop", 100), past(2, "ocr", 100)].map(Write::Remember)).await.unwrap();
     store.apply(&[Write::Forget(Name::parse("shop").unwrap())]).await.unwrap();
     assert_eq!(past_tokens(&store).await, [past(2, "ocr", 100)]);
+}
+
+fn delivery(id: u64) -> Delivery {
+    Delivery {
+        id,
+        callback: Name::parse("shop").unwrap(),
+        target: Name::parse("orders").unwrap(),
+        kind: "event:subscribe".to_owned(),
+        format: "xml".to_owned(),
+        received: Wall(-7),
+        dead: None,
+    }
+}
+
+async fn deliveries(store: &impl Store) -> Vec<Delivery> {
+    let mut all = Vec::new();
+    store.load_deliveries(&mut |delivery| all.push(delivery)).await.unwrap();
+    all.sort_by_key(|delivery| delivery.id);
+    all
+}
+
+async fn a_message_is_kept_until_it_arrived(mut bench: impl Bench) {
+    let store = bench.open().await;
+    let large = (7 << 32) + 1;
+    apply(&store, Write::Deliver(Box::new(delivery(large)), vec![0, 255])).await;
+    apply(&store, Write::Deliver(Box::new(delivery(2)), vec![2])).await;
+    drop(store);
+    let store = bench.open().await;
+    assert_eq!(deliveries(&store).await, [delivery(2), delivery(large)]);
+    assert_eq!(store.message(large).await.unwrap(), Some(vec![0, 255]));
+    apply(&store, Write::ForgetDelivery(large)).await;
+    assert_eq!(deliveries(&store).await, [delivery(2)]);
+    assert_eq!(store.message(large).await.unwrap(), None);
+}
+
+async fn a_message_that_was_given_up_says_why(mut bench: impl Bench) {
+    let store = bench.open().await;
+    apply(&store, Write::Deliver(Box::new(delivery(1)), vec![1])).await;
+    let dead = Dead { failure: "it answered 500".to_owned(), attempts: 9 };
+    apply(&store, Write::MarkDelivery(1, Some(dead.clone()))).await;
+    assert_eq!(deliveries(&store).await, [Delivery { dead: Some(dead), ..delivery(1) }]);
+    apply(&store, Write::MarkDelivery(1, None)).await;
+    assert_eq!(deliveries(&store).await, [delivery(1)]);
+}
+
+async fn seen_messages_are_known_until_their_time(mut bench: impl Bench) {
+    let store = bench.open().await;
+    let seen = |digest: u8, until| SeenMessage { digest: [digest; 16], until: Wall(until) };
+    store.apply(&[seen(1, 100), seen(2, 200), seen(1, 300)].map(Write::SeeMessage)).await.unwrap();
+    store.apply(&[Write::ForgetSeenMessages(Wall(250))]).await.unwrap();
+    let store = bench.open().await;
+    let mut all = Vec::new();
+    store.load_seen_messages(&mut |seen| all.push(seen)).await.unwrap();
+    assert_eq!(all, [seen(1, 300)]);
 }

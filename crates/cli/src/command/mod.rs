@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub mod callback;
 pub mod cert;
 pub mod check;
 pub mod cloud;

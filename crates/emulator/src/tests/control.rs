@@ -22,12 +22,6 @@ fn an_unknown_call_is_not_found() {
 }
 
 #[test]
-fn push_is_not_there_yet() {
-    let reply = post("push", json!({}));
-    assert!(reply.json().unwrap()["error"].as_str().unwrap().contains("not there yet"));
-}
-
-#[test]
 fn another_method_is_told_the_right_ones() {
     let reply = Kit::new().reply(&Request::new(Method::PUT, "/_emulator/fault"));
     assert_eq!(

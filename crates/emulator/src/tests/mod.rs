@@ -10,6 +10,7 @@ mod faults;
 mod kit;
 mod login;
 mod oauth2;
+mod push;
 mod refusals;
 mod robustness;
 mod settings;

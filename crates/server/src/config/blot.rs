@@ -4,7 +4,7 @@
 //! to: without its quotes, under a misspelt key, in a comment, in a URL.
 
 /// Keys whose values are shown. Everything else is starred out.
-const HARMLESS: [&str; 48] = [
+const HARMLESS: [&str; 53] = [
     "allow_plaintext",
     "allow_private",
     "app_id",
@@ -52,6 +52,11 @@ const HARMLESS: [&str; 48] = [
     "max_body",
     "replay_buffer",
     "timeout",
+    "answer",
+    "events",
+    "mode",
+    "replay_window",
+    "retry_for",
     "refused_before_effect",
 ];
 /// Words of a reference to a secret, shown so that the reference can be recognised.

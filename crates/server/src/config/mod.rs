@@ -4,6 +4,7 @@
 //! says how to mend it; no secret stands in a [`Config`], only references to secrets, and none is ever shown.
 
 mod blot;
+mod callback;
 mod calls;
 mod client;
 mod credential;
@@ -22,6 +23,7 @@ mod span_text;
 
 use std::path::{Path, PathBuf};
 
+pub use callback::{CallbackConfig, CallbackListen, KindPattern, TargetConfig};
 pub use calls::{CallPattern, CallRules};
 pub use client::{ClientConfig, Right};
 pub use credential::CredentialConfig;
@@ -51,6 +53,10 @@ pub struct Config {
     pub egress: EgressConfig,
     /// `[facade.wechat]`, if there is one.
     pub facade: Option<FacadeConfig>,
+    /// `[callback]`, if there is one.
+    pub callback: Option<CallbackListen>,
+    /// `[callbacks.*]`
+    pub callbacks: Vec<CallbackConfig>,
     /// `[clients.*]`
     pub clients: Vec<ClientConfig>,
     /// `[credentials.*]`
@@ -69,7 +75,7 @@ pub struct SecretRef {
 }
 
 /// Sections and keys of the contract that a later version brings; to accept them silently would be a lie.
-const LATER_SECTIONS: [&str; 2] = ["callback", "alerts"];
+const LATER_SECTIONS: [&str; 1] = ["alerts"];
 
 impl Config {
     /// Reads a configuration file.
@@ -94,8 +100,10 @@ impl Config {
             .chain(clients)
             .chain(sinks)
             .filter_map(|secret| secret.source.read().err().map(|error| (secret, error)));
-        let findings: Vec<Finding> =
+        let mut findings: Vec<Finding> =
             unreadable.flat_map(|(secret, error)| self.unreadable_secret(secret, &error).findings).collect();
+        let callbacks = self.callbacks.iter().filter_map(|callback| callback.gather(self).err());
+        findings.extend(callbacks.flat_map(|error| error.findings));
         if findings.is_empty() { Ok(()) } else { Err(ConfigError { findings }) }
     }
 
@@ -162,14 +170,24 @@ impl Config {
             clients.extend(ClientConfig::read(&name, section, &mut reader));
         }
         client::check_together(&clients, &credentials, &mut reader);
+        let callback = CallbackListen::read(&mut root, &mut reader);
+        let mut callbacks = Vec::new();
+        for (name, section) in root.named_sections("callbacks", &mut reader) {
+            callbacks.extend(CallbackConfig::read(&name, section, &credentials, &mut reader));
+        }
+        let place = root.take("callback").map(serde_spanned::Spanned::span).unwrap_or_default();
+        callback::check_together(callback.as_ref(), &callbacks, place, &mut reader);
         root.later(&LATER_SECTIONS, &mut reader);
-        root.finish(&["server", "egress", "facade", "clients", "credentials"], &mut reader);
+        root.finish(
+            &["server", "egress", "facade", "callback", "callbacks", "clients", "credentials"],
+            &mut reader,
+        );
         if reader.has_errors() {
             return Err(reader.into_error(text, path));
         }
         let warnings = reader.into_warnings(text, path);
         let text = ConfigText::new(text, path);
-        Ok(Config { server, egress, facade, clients, credentials, warnings, text })
+        Ok(Config { server, egress, facade, callback, callbacks, clients, credentials, warnings, text })
     }
 }
 

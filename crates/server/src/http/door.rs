@@ -13,6 +13,7 @@ use http::uri::Scheme;
 use http::{Method, Request, Response, header};
 use http_body_util::Either;
 use hyper::body::Incoming;
+use tokenward_api::ErrorCode;
 use tower::ServiceExt as _;
 
 use super::answer::{Body, Refusal};
@@ -31,6 +32,8 @@ pub enum Entrance {
     Admin,
     /// The facade: what comes in is the platform's dialect.
     Facade,
+    /// The listener for platforms that push: callbacks, nothing else.
+    Callback,
     /// The metrics listener: metrics and health without a key, nothing else.
     Metrics,
 }
@@ -122,6 +125,7 @@ impl hyper::service::Service<Request<Incoming>> for Door {
         Activity::add(&self.activity.begun);
         match inner.entrance {
             Entrance::Facade => return self.answer_as_platform(request),
+            Entrance::Callback => return self.answer_callback(request),
             Entrance::Public | Entrance::Admin if request.uri().path().starts_with(CALL_START) => {
                 return self.call_platform(request);
             }
@@ -160,6 +164,21 @@ impl Door {
         let (inner, activity) = (Arc::clone(&self.inner), Arc::clone(&self.activity));
         Answering::Coming(Box::pin(async move {
             let response = facade::answer(&inner.api, request, &activity).await;
+            Activity::add(&activity.ended);
+            inner.counted(response)
+        }))
+    }
+
+    fn answer_callback(&self, request: Request<Incoming>) -> Answering {
+        let (inner, activity) = (Arc::clone(&self.inner), Arc::clone(&self.activity));
+        Answering::Coming(Box::pin(async move {
+            let response = match &inner.api.callbacks {
+                Some(callbacks) => callbacks.answer(request).await,
+                // Without callbacks there is no such listener.
+                None => {
+                    Refusal::from(ErrorCode::NoSuchPath.problem("there are no callbacks")).into_response()
+                }
+            };
             Activity::add(&activity.ended);
             inner.counted(response)
         }))

@@ -36,6 +36,10 @@ pub fn metrics(api: &Api, caller: Option<&Caller>) -> Response<Body> {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     text(
         content_type,
-        api.telemetry.metrics.render(&api.feed, |entry| caller.is_none_or(|caller| caller.sees(entry))),
+        api.telemetry.metrics.render(
+            &api.feed,
+            |entry| caller.is_none_or(|caller| caller.sees(entry)),
+            &api.callbacks.as_ref().map(|callbacks| callbacks.metrics()).unwrap_or_default(),
+        ),
     )
 }

@@ -76,7 +76,7 @@ pub async fn serve(listener: Listener, api: Arc<Api>, mut stop: watch::Receiver<
     let scheme = if secure { Scheme::HTTPS } else { Scheme::HTTP };
     let door = Door::new(api, entrance, scheme);
     // The operator gets in even when the public door is crowded.
-    let crowded = matches!(entrance, Entrance::Public | Entrance::Facade);
+    let crowded = matches!(entrance, Entrance::Public | Entrance::Facade | Entrance::Callback);
     let places = if crowded { process::connections() } else { OPERATORS };
     let places = Arc::new(Semaphore::new(places));
     let mut complained: Option<tokio::time::Instant> = None;

@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc;
 
+use crate::callback::Callbacks;
 use crate::clients::Clients;
 use crate::driver::Input;
 use crate::facade::Facade;
@@ -31,7 +32,7 @@ use crate::gateway::Gateway;
 use crate::keeper::Health;
 use crate::telemetry::Telemetry;
 
-pub use answer::{Body, Refusal, json};
+pub use answer::{Body, Refusal, json, whole};
 pub use door::Activity;
 pub use files::FileRoots;
 pub use listen::{BODY_TIMEOUT, Entrance, Listener, serve};
@@ -52,6 +53,8 @@ pub struct Api {
     pub gateway: Gateway,
     /// The gateway dressed as the platform, if the configuration wants it.
     pub facade: Option<Facade>,
+    /// Server callbacks, if the configuration wants them.
+    pub callbacks: Option<Arc<Callbacks>>,
     /// Where reports and wishes go.
     pub driver: mpsc::UnboundedSender<Input>,
     /// Whether the store works.

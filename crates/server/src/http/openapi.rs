@@ -4,7 +4,10 @@ use std::sync::LazyLock;
 
 use http::Response;
 use serde_json::{Value, json};
-use tokenward_api::{CredentialList, CredentialStatus, Problem, RefreshRequest, ReportRequest, Token};
+use tokenward_api::{
+    CallbackMessage, CallbackMessages, CredentialList, CredentialStatus, Problem, RedeliverRequest,
+    Redelivered, RefreshRequest, ReportRequest, Token,
+};
 use utoipa::OpenApi;
 
 use super::answer::{Body, text};
@@ -16,7 +19,18 @@ use super::answer::{Body, text};
         description = "Token control server: current tokens for a team's services.",
         license(name = "Apache-2.0")
     ),
-    components(schemas(CredentialList, CredentialStatus, Problem, RefreshRequest, ReportRequest, Token))
+    components(schemas(
+        CallbackMessage,
+        CallbackMessages,
+        RedeliverRequest,
+        Redelivered,
+        CredentialList,
+        CredentialStatus,
+        Problem,
+        RefreshRequest,
+        ReportRequest,
+        Token
+    ))
 )]
 struct Document;
 
@@ -72,6 +86,21 @@ fn paths() -> Value {
             "summary": "Refresh now (needs the right `admin`)",
             "requestBody": body("RefreshRequest"),
             "responses": responses("CredentialStatus", &[400, 401, 403, 404, 409, 413, 429, 503]),
+        }},
+        "/v1/callbacks/messages": { "get": {
+            "summary": "Messages of callbacks that wait or were given up, the oldest first (on the admin socket only)",
+            "parameters": [
+                query("callback", "string", "Only those of this callback"),
+                query("state", "string", "`waiting` or `dead`"),
+                query("limit", "integer", "At most this many; 100 by default, 1000 at most"),
+                query("after", "integer", "The number to continue after"),
+            ],
+            "responses": responses("CallbackMessages", &[400, 401, 403, 404]),
+        }},
+        "/v1/callbacks/redeliver": { "post": {
+            "summary": "Send a message again, or all that were given up (on the admin socket only)",
+            "requestBody": body("RedeliverRequest"),
+            "responses": responses("Redelivered", &[400, 401, 403, 404, 413]),
         }},
         "/healthz": { "get": open("Liveness") },
         "/readyz": { "get": open("Readiness: 503 while the store fails or the server shuts down") },

@@ -15,6 +15,7 @@ use tokenward_api::{ErrorCode, path};
 use super::answer::{Body, Refusal};
 use super::door::Entrance;
 use super::{Api, cloud, credentials, health, oauth, openapi, refresh, report, token};
+use crate::callback;
 use crate::clients::Caller;
 use crate::config::Right;
 
@@ -29,7 +30,7 @@ pub fn router(api: Arc<Api>, entrance: Entrance, scheme: Scheme) -> Router {
     let router = match entrance {
         Entrance::Metrics => open_routes().route(path::METRICS, get(metrics_openly)),
         Entrance::Public | Entrance::Admin => open_routes().merge(routes(scheme)),
-        Entrance::Facade => Router::new(),
+        Entrance::Facade | Entrance::Callback => Router::new(),
     };
     router.fallback(no_such_path).method_not_allowed_fallback(method_not_allowed).with_state(api)
 }
@@ -66,6 +67,8 @@ fn routes(scheme: Scheme) -> Router<Arc<Api>> {
         .route("/v1/credentials/{name}/report", post(post_report))
         .route("/v1/credentials/{name}/refresh", post(post_refresh))
         .route("/v1/credentials/{name}/token", get(no_such_path))
+        .route(path::CALLBACK_MESSAGES, get(list_messages))
+        .route(path::CALLBACK_REDELIVER, post(redeliver))
         .route("/v1/cloud/{credential}/{env}/database/{operation}", post(cloud_database))
         .route("/v1/cloud/{credential}/{env}/functions/{name}", post(cloud_function))
 }
@@ -141,6 +144,32 @@ async fn post_refresh(
         let entry = caller.get()?.permit(&api.feed, &name, Right::Admin)?.entry();
         let body = read_json(request.into_body()).await?;
         refresh::refresh(&api, entry, body).await
+    };
+    Routed::of(answer.await)
+}
+
+async fn list_messages(
+    State(api): State<Arc<Api>>,
+    Extension(caller): WithCaller,
+    page: Result<Query<callback::Page>, axum::extract::rejection::QueryRejection>,
+) -> Routed {
+    let answer = async {
+        let caller = caller.get()?;
+        let Query(page) = page.map_err(|rejection| ErrorCode::Malformed.problem(rejection.body_text()))?;
+        callback::list(&api, &caller, &page).await
+    };
+    Routed::of(answer.await)
+}
+
+async fn redeliver(
+    State(api): State<Arc<Api>>,
+    Extension(caller): WithCaller,
+    request: Request<axum::body::Body>,
+) -> Routed {
+    let answer = async {
+        let caller = caller.get()?;
+        let body = read_json(request.into_body()).await?;
+        callback::redeliver(&api, &caller, body).await
     };
     Routed::of(answer.await)
 }

@@ -50,9 +50,9 @@ impl Metrics {
         self.lateness.observe(late.0 as f64 / 1000.0);
     }
 
-    /// The metrics in the text format, of the credentials that are to be shown.
+    /// The metrics in the text format, of the credentials that are to be shown, and what others counted.
     #[must_use]
-    pub fn render(&self, feed: &Feed, shown: impl Fn(&Entry) -> bool) -> String {
+    pub fn render(&self, feed: &Feed, shown: impl Fn(&Entry) -> bool, others: &str) -> String {
         let mut registry = Registry::with_prefix("tokenward");
         let entries = feed.iter().filter(|entry| shown(entry)).map(Arc::clone).collect();
         registry.register_collector(Box::new(Credentials(entries)));
@@ -64,6 +64,7 @@ impl Metrics {
         let end = text.trim_end().trim_end_matches("# EOF").len();
         text.truncate(end);
         self.render_http(&mut text);
+        text.push_str(others);
         text.push_str("# EOF\n");
         text
     }

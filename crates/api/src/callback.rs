@@ -1,0 +1,59 @@
+//! Messages of platforms on their way to their targets.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A message that is on its way to a target or was given up. Its text is not shown.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+pub struct CallbackMessage {
+    /// Its number. One message that goes to two targets has two.
+    pub id: u64,
+    /// By which callback it came.
+    pub callback: String,
+    /// Where it goes.
+    pub target: String,
+    /// What it is about: `text`, `event:subscribe`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `waiting`, `under_way` or `dead`.
+    pub state: String,
+    /// When it came.
+    pub received_at: String,
+    /// How often it was tried since the server started.
+    pub attempts: u32,
+    /// When it is tried next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt_at: Option<String>,
+    /// What went wrong last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// A page of messages, the oldest first.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+pub struct CallbackMessages {
+    /// The messages.
+    pub messages: Vec<CallbackMessage>,
+    /// What to give as `after` for the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+}
+
+/// Which messages to send again: one, or all that were given up.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RedeliverRequest {
+    /// Only this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u64>,
+    /// Only those of this callback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<String>,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+pub struct Redelivered {
+    /// How many are on their way again.
+    pub redelivered: usize,
+}

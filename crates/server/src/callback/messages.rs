@@ -1,0 +1,131 @@
+//! `GET /v1/callbacks/messages` and `POST /v1/callbacks/redeliver`: messages that are on their way or were given up.
+//!
+//! What they are about and what happened to them; their text is shown to nobody but their targets.
+
+use http::{Response, StatusCode};
+use serde::Deserialize;
+use tokenward_api::{CallbackMessage, CallbackMessages, ErrorCode, Problem, RedeliverRequest, Redelivered};
+use tokenward_core::name::Name;
+use tokenward_core::time::Now;
+use tokio::sync::oneshot;
+
+use super::Callbacks;
+use super::dispatcher::{Input, Wanted};
+use super::queue::Item;
+use crate::clients::Caller;
+use crate::clock;
+use crate::http::{Api, Body, Refusal, json};
+
+/// Which messages to list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    callback: Option<String>,
+    state: Option<String>,
+    limit: Option<usize>,
+    after: Option<u64>,
+}
+
+const DEFAULT_LIMIT: usize = 100;
+const LARGEST_LIMIT: usize = 1_000;
+
+/// A page of messages, the oldest first.
+///
+/// # Errors
+/// The caller may not see them, or there is no such state.
+pub async fn list(api: &Api, caller: &Caller, page: &Page) -> Result<Response<Body>, Refusal> {
+    let callbacks = permitted(api, caller)?;
+    let dead = match page.state.as_deref() {
+        None => None,
+        Some("dead") => Some(true),
+        Some("waiting") => Some(false),
+        Some(other) => {
+            return Err(ErrorCode::Malformed
+                .problem(format!("{other:?} is not a state; the states are dead, waiting"))
+                .into());
+        }
+    };
+    let limit = page.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, LARGEST_LIMIT);
+    let callback = page.callback.as_deref().map(|name| callbacks.named(name)).transpose()?;
+    let wanted = Wanted { callback, id: None, after: page.after, dead, limit: limit + 1 };
+    let mut items = callbacks.ask(|answer| Input::List(wanted, answer)).await?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(|item| item.delivery.id);
+    let now = clock::now();
+    let messages = items.iter().map(|item| shown(item, now)).collect();
+    Ok(json(StatusCode::OK, &CallbackMessages { messages, next }))
+}
+
+/// Sends a message again, or all that were given up.
+///
+/// # Errors
+/// The caller may not, or there is no such message.
+pub async fn redeliver(
+    api: &Api,
+    caller: &Caller,
+    request: RedeliverRequest,
+) -> Result<Response<Body>, Refusal> {
+    let callbacks = permitted(api, caller)?;
+    let callback = request.callback.as_deref().map(|name| callbacks.named(name)).transpose()?;
+    // One that is named may also be one that waits for its next attempt.
+    let dead = request.id.is_none().then_some(true);
+    let wanted = Wanted { callback, id: request.id, after: None, dead, limit: usize::MAX };
+    let items = callbacks.ask(|answer| Input::Redeliver(wanted, answer)).await?;
+    if let (Some(id), true) = (request.id, items.is_empty()) {
+        let mut problem = ErrorCode::NoSuchMessage.problem(format!("no message {id} can be sent again"));
+        "`tokenward callback list` shows all that wait or were given up; a target that is gone from the configuration \
+         must come back first."
+            .clone_into(&mut problem.next_step);
+        return Err(problem.into());
+    }
+    Ok(json(StatusCode::OK, &Redelivered { redelivered: items.len() }))
+}
+
+/// Messages are the operator's, over the admin socket.
+fn permitted<'a>(api: &'a Api, caller: &Caller) -> Result<&'a Callbacks, Refusal> {
+    if !matches!(caller, Caller::Operator) {
+        let problem = Problem {
+            next_step: "Run the command on the server's machine, as the user that Tokenward runs as."
+                .to_owned(),
+            ..*ErrorCode::Forbidden.problem("messages of callbacks are shown on the admin socket only")
+        };
+        return Err(Box::new(problem).into());
+    }
+    let none = || ErrorCode::NoSuchMessage.problem("the configuration has no [callback]");
+    Ok(api.callbacks.as_deref().ok_or_else(none)?)
+}
+
+impl Callbacks {
+    fn named(&self, name: &str) -> Result<Name, Refusal> {
+        // Also one that is gone from the configuration: its messages may still be there.
+        Name::parse(name).map_err(|error| ErrorCode::Malformed.problem(format!("{name:?}: {error}")).into())
+    }
+
+    async fn ask<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Result<T, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        let ending = || ErrorCode::ShuttingDown.problem("messages are not delivered any more");
+        self.dispatcher.send(input(answer)).map_err(|_| ending())?;
+        Ok(answered.await.map_err(|_| ending())?)
+    }
+}
+
+fn shown(item: &Item, now: Now) -> CallbackMessage {
+    let delivery = &item.delivery;
+    let state = match (&delivery.dead, item.due) {
+        (Some(_), _) => "dead",
+        (None, Some(_)) => "waiting",
+        (None, None) => "under_way",
+    };
+    CallbackMessage {
+        id: delivery.id,
+        callback: delivery.callback.as_str().to_owned(),
+        target: delivery.target.as_str().to_owned(),
+        kind: delivery.kind.clone(),
+        state: state.to_owned(),
+        received_at: clock::rfc3339(delivery.received),
+        attempts: item.attempts,
+        next_attempt_at: item.due.map(|due| clock::rfc3339(now.wall_of(due))),
+        failure: delivery.dead.as_ref().map(|dead| dead.failure.clone()).or_else(|| item.failure.clone()),
+    }
+}

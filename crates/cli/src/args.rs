@@ -61,7 +61,7 @@ pub enum Command {
         /// Only this one, in detail
         name: Option<String>,
     },
-    /// Take over a live token that another program keeps, before the server is started for the first time
+    /// Take over a live token that another program keeps
     Import(crate::command::import::Wishes),
     /// Make a certificate for a facade whose SDKs cannot be pointed elsewhere
     Cert {

@@ -11,6 +11,7 @@ use tokenward_core::record::{ClockRecord, Record, TokenRecord};
 use tokenward_core::secret::Secret;
 use tokenward_core::time::{Boot, Span};
 use tokenward_store::{Applied, Store, Stored, Write};
+use tokenward_vault::KeyRing;
 
 use crate::clock;
 use crate::config::{Config, ConfigError, CredentialConfig, SinkConfig};
@@ -76,7 +77,24 @@ pub async fn import(config: &Config, wanted: &Import<'_>) -> Result<Imported, Co
         return Err(ConfigError::outside("the platform refuses the token that was found.", fix));
     }
     let store = open_store(&data_dir).await?;
-    let before = stored(store.as_ref(), &material).await?;
+    let taken = take_over(credential, store.as_ref(), &keys, &material, &found.token, life, wanted).await;
+    // Whatever came of it, the next start must not take it for a crash.
+    store.close().await.map_err(|error| failed(&error))?;
+    Ok(Imported { expires_in: life.whole_seconds(), generation: taken?, alive })
+}
+
+/// Stores the token, unless there is one, and says which generation it is.
+async fn take_over(
+    credential: &CredentialConfig,
+    store: &dyn Store,
+    keys: &KeyRing,
+    material: &Material,
+    token: &Secret,
+    life: Span,
+    wanted: &Import<'_>,
+) -> Result<u64, ConfigError> {
+    let now = clock::now();
+    let before = stored(store, material).await?;
     let is_live = |record: &Record| {
         record.token.is_some_and(|token| !token.revoked && token.ends > now.wall)
             && record.fingerprint == material.fingerprint
@@ -92,7 +110,7 @@ pub async fn import(config: &Config, wanted: &Import<'_>) -> Result<Imported, Co
     let record = Record {
         name: material.name.clone(),
         fingerprint: material.fingerprint,
-        config_mark: material.config_mark(&keys),
+        config_mark: material.config_mark(keys),
         clocks: ClockRecord { boot_id: clock::boot_id(), booted: now.wall_of(Boot(0)) },
         attempt,
         reserved: generation,
@@ -109,13 +127,12 @@ pub async fn import(config: &Config, wanted: &Import<'_>) -> Result<Imported, Co
         trouble: None,
         foreign: before.map(|record| record.foreign).unwrap_or_default(),
     };
-    let sealed = keys.seal(&place(&record), found.token.expose().as_bytes());
+    let sealed = keys.seal(&place(&record), token.expose().as_bytes());
     let applied = store.apply(&[Write::Keep(record, sealed)]).await.map_err(|error| failed(&error))?;
     if applied.first() != Some(&Applied::Stored) {
         return Err(ConfigError::outside("the store holds something newer.", "Try again."));
     }
-    store.close().await.map_err(|error| failed(&error))?;
-    Ok(Imported { expires_in: life.whole_seconds(), generation, alive })
+    Ok(generation)
 }
 
 fn named<'a>(

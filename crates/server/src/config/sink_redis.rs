@@ -99,7 +99,20 @@ fn keys(section: &mut Section<'_>, has_sdk_secret: bool, reader: &mut Reader) ->
 fn options(section: &mut Section<'_>, reader: &mut Reader) -> KeyOptions {
     let mut text = |key| section.string(key, reader).map(|placed| placed.value);
     let (prefix, app) = (text("prefix"), text("app"));
-    let (agent_id, corp_id) = (text("agent_id").unwrap_or_default(), text("corp_id").unwrap_or_default());
+    let mut id = |key| {
+        let placed = section.string(key, reader)?;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if placed.value.bytes().all(is_plain) {
+            return Some(placed.value);
+        }
+        reader.error(
+            placed.span,
+            format!("`{key}` has letters, digits, `-`, `_` and `.` alone"),
+            "Correct it.",
+        );
+        None
+    };
+    let (agent_id, corp_id) = (id("agent_id").unwrap_or_default(), id("corp_id").unwrap_or_default());
     KeyOptions { prefix, app, agent_id, corp_id, sdk_stable: section.flag("sdk_stable", reader) }
 }
 

@@ -151,7 +151,10 @@ impl Sink {
                 }
             }
             Some(delivery) => self.look_after(&delivery, now.boot).await,
-            None => self.standing.stop_waiting(),
+            None => {
+                self.standing.stop_waiting();
+                self.retry = Retry::default();
+            }
         }
     }
 

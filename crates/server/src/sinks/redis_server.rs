@@ -183,17 +183,23 @@ impl ConnectionLike for Link {
     }
 }
 
-/// What an error of Redis means for whoever runs it. Its text never contains what was sent.
+/// What an error of Redis means for whoever runs it. The server's own words are left out: some repeat what they were sent.
 pub(super) fn failure(error: &RedisError) -> SinkFailure {
     let next_step = match error.code() {
         _ if error.kind() == ErrorKind::AuthenticationFailed => {
             "Correct user and password in the sink's `url`."
         }
         Some("WRONGPASS" | "NOAUTH") => "Correct user and password in the sink's `url`.",
-        Some("NOPERM") => "Allow the user GET, SET, PTTL, EVAL and PUBLISH on these keys.",
+        Some("NOPERM") => {
+            "Allow the user GET, SET, PTTL, EVALSHA, SCRIPT|LOAD and PUBLISH on these keys and the channel."
+        }
+        Some("WRONGTYPE") => {
+            "Something that is no text stands under the key: remove it, or choose another `prefix`."
+        }
         Some("OOM") => "Redis is out of memory: raise `maxmemory`, or choose an eviction policy.",
         Some("READONLY") => "This is a replica: let `url` point to the master, or to sentinels.",
         _ => "See that Redis runs and can be reached from here.",
     };
-    SinkFailure::new(format!("Redis: {error}"), next_step)
+    let code = error.code().map(|code| format!(" ({code})")).unwrap_or_default();
+    SinkFailure::new(format!("Redis: {}{code}", error.category()), next_step)
 }

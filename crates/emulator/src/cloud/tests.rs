@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::environment::{Around, Environment};
+use super::environment::{Around, Environment, LARGEST_RESULT};
 use super::{Cloud, CloudCall, CloudFailure, CloudSettings, Errand};
 use crate::Moment;
 use crate::chance::Chance;
@@ -21,8 +21,13 @@ impl Kit {
     }
 
     fn call(&mut self, call: CloudCall, body: Json) -> Result<Json, CloudFailure> {
-        let mut around =
-            Around { env: "test", now: 1_600_000_000_000, chance: &mut self.chance, journal: None };
+        let mut around = Around {
+            env: "test",
+            now: 1_600_000_000_000,
+            chance: &mut self.chance,
+            journal: None,
+            largest_result: LARGEST_RESULT,
+        };
         self.environment.carry_out(call, &body, &mut around)
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::environment::{Around, Environment};
+use super::environment::{Around, Environment, LARGEST_RESULT};
 use super::stopwatch::running;
 use super::{CloudCall, Done};
 use crate::chance::Chance;
@@ -48,7 +48,11 @@ fn environment() -> Environment {
 }
 
 fn carry_out(environment: &mut Environment, call: CloudCall, body: &Json, chance: &mut Chance) -> Done {
-    environment.carry_out(call, body, &mut Around { env: "test", now: 0, chance, journal: None })
+    environment.carry_out(
+        call,
+        body,
+        &mut Around { env: "test", now: 0, chance, journal: None, largest_result: LARGEST_RESULT },
+    )
 }
 
 /// The call that a text seems to be for.

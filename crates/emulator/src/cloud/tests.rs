@@ -2,7 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
+use super::collection::Collection;
 use super::environment::{Around, Environment, LARGEST_RESULT};
+use super::request::Find;
+use super::value::{Document, Value};
 use super::{Cloud, CloudCall, CloudFailure, CloudSettings, Errand};
 use crate::Moment;
 use crate::chance::Chance;
@@ -303,4 +306,34 @@ fn a_result_has_a_megabyte_at_most() {
             .len(),
         2
     );
+}
+
+#[test]
+fn a_result_is_as_large_as_its_text() {
+    let mut kit = Kit::new();
+    let longs = "l,".repeat(450_000);
+    let add =
+        format!("const l={{$numberLong:'1'}};db.collection('geo').add({{data:[{{_id:'1',n:[{longs}]}}]}})");
+    kit.database(CloudCall::Add, &add);
+    let found = kit.database(CloudCall::Query, "db.collection('geo').get()");
+    assert_eq!(found["data"][0].as_str().map(|text| text.len()), Some(900_016));
+    let more = "l,".repeat(80_000);
+    let add =
+        format!("const l={{$numberLong:'1'}};db.collection('geo').add({{data:[{{_id:'2',n:[{more}]}}]}})");
+    kit.database(CloudCall::Add, &add);
+    assert_eq!(kit.code(CloudCall::Query, "db.collection('geo').get()"), -602_001);
+}
+
+#[test]
+fn an_endpoint_has_its_own_largest_result() {
+    let texts = Value::Array(vec!["x".into(); 500_000]);
+    let mut collection = Collection::default();
+    let (changes, _) = collection
+        .add(vec![Document::from_iter([("_id".to_owned(), "1".into()), ("s".to_owned(), texts)])])
+        .unwrap();
+    collection.apply(changes);
+    let find = |largest: u64| collection.find(&Find::default(), 10, largest);
+    assert!(find(6 << 20).is_ok());
+    let refusal = find(1 << 20).unwrap_err();
+    assert_eq!(refusal.to_string(), "the result has more than 1048576 bytes: ask for less at a time");
 }

@@ -31,7 +31,7 @@ struct Spent {
     held: Cell<u64>,
     fleeting: Cell<u64>,
     /// By pattern and options.
-    patterns: RefCell<HashMap<(String, String), Compiled>>,
+    patterns: RefCell<HashMap<(String, String), Rc<Compiled>>>,
 }
 
 /// Gives up, when dropped, what was made for a document.
@@ -129,17 +129,17 @@ impl Budget {
         pattern: &str,
         options: &str,
         compile: impl FnOnce() -> Outcome<Compiled>,
-    ) -> Outcome<Compiled> {
+    ) -> Outcome<Rc<Compiled>> {
         let mut patterns = self.0.patterns.borrow_mut();
         let name = (pattern.to_owned(), options.to_owned());
         if let Some(known) = patterns.get(&name) {
-            return Ok(known.clone());
+            return Ok(Rc::clone(known));
         }
         if patterns.len() >= MOST_PATTERNS {
             return refuse(format!("a request may have {MOST_PATTERNS} regular expressions at most"));
         }
-        let compiled = compile()?;
-        patterns.insert(name, compiled.clone());
+        let compiled = Rc::new(compile()?);
+        patterns.insert(name, Rc::clone(&compiled));
         Ok(compiled)
     }
 }

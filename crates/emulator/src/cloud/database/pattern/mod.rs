@@ -13,6 +13,8 @@ mod escape;
 mod tests;
 mod translation;
 
+use std::rc::Rc;
+
 use regex_automata::meta::Regex;
 use regex_automata::nfa::thompson::{NFA, WhichCaptures};
 use regex_automata::util::syntax;
@@ -36,13 +38,14 @@ const STRIDE: u64 = 64;
 /// A compiled pattern, together with what it was written as.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
-    compiled: Compiled,
+    /// One for all that are the same: each has a memory of its own to search with, which is filled at its first search.
+    compiled: Rc<Compiled>,
     source: Value,
     budget: Budget,
 }
 
 /// A pattern, ready to be searched for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Compiled {
     regex: Regex,
     /// Steps for [`STRIDE`] bytes of text.

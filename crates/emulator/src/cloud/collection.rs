@@ -86,7 +86,8 @@ impl Collection {
     }
 
     /// A page of what matches, with how many match at all. `limit` is what holds without one of its own.
-    pub(crate) fn find(&self, find: &Find, limit: u64) -> Outcome<Found> {
+    /// Its text may have `largest` bytes.
+    pub(crate) fn find(&self, find: &Find, limit: u64, largest: u64) -> Outcome<Found> {
         let filter = Filter::parse(&find.filter)?;
         let mut matching = Vec::new();
         for (_, document) in self.candidates(&find.filter) {
@@ -99,14 +100,14 @@ impl Collection {
             find.sort.iter().map(|(path, direction)| (path.clone(), Value::Int(*direction))).collect();
         let order = SortOrder::parse(&order)?;
         if order.is_empty() {
-            filter.order_by_distance(&mut matching);
+            filter.order_by_distance(&mut matching)?;
         } else {
             filter.sort(&mut matching, &order)?;
         }
         let skip = usize::try_from(find.skip).unwrap_or(usize::MAX);
         let limit = usize::try_from(find.limit.unwrap_or(limit)).unwrap_or(usize::MAX);
         let projection = find.projection.as_ref().map(Projection::parse).transpose()?;
-        let (mut documents, mut size) = (Vec::new(), OutputSize::default());
+        let (mut documents, mut size) = (Vec::new(), OutputSize::new(largest));
         for document in matching.into_iter().skip(skip).take(limit) {
             let given = match &projection {
                 Some(projection) => Cow::Owned(projection.apply(document)?),

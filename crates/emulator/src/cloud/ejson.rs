@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::civil::Written;
 use super::value::{Document, Value};
 
 /// Reads Extended JSON. A `$`-object that is none of its forms stays an object, and its meaning is left to the reader.
@@ -68,6 +69,22 @@ pub(crate) fn recognised(document: &Document) -> Option<Value> {
     }
 }
 
+/// The text of a `$date` that is no date, wherever it stands in a value.
+pub(crate) fn unreadable_date(value: &Value) -> Option<&str> {
+    match value {
+        Value::Array(items) => items.iter().find_map(unreadable_date),
+        Value::Object(fields) => {
+            date_of(fields).or_else(|| fields.iter().find_map(|(_, value)| unreadable_date(value)))
+        }
+        _ => None,
+    }
+}
+
+/// The text of a document that is a date in Extended JSON, and was not read as one.
+pub(crate) fn date_of(document: &Document) -> Option<&str> {
+    if document.len() == 1 { document.get("$date")?.as_str() } else { None }
+}
+
 fn double(text: &str) -> Option<f64> {
     match text {
         "Infinity" => Some(f64::INFINITY),
@@ -81,7 +98,7 @@ fn double(text: &str) -> Option<f64> {
 fn date(value: &Json) -> Option<i64> {
     match value {
         Json::Number(number) => number.as_i64(),
-        Json::String(text) => text.parse::<jiff::Timestamp>().ok().map(|at| at.as_millisecond()),
+        Json::String(text) => Written::read(text)?.moment(),
         Json::Object(_) => match read(value) {
             Value::Int(_) | Value::Long(_) | Value::Double(_) => read(value).as_i64(),
             _ => None,
@@ -194,5 +211,12 @@ mod tests {
     fn results_have_plain_numbers() {
         let value = read(&serde_json::from_str(r#"{"a":{"$numberDouble":"2.0"},"b":1.5}"#).unwrap());
         assert_eq!(plain(&value).to_string(), r#"{"a":2,"b":1.5}"#);
+    }
+
+    #[test]
+    fn a_date_that_cannot_be_read_is_found() {
+        let value =
+            read(&json!({ "a": [{ "$date": "9999-12-31T23:59:59Z" }, { "b": { "$date": "soon" } }] }));
+        assert_eq!(unreadable_date(&value), Some("soon"));
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Around<'a> {
     pub(crate) chance: &'a mut Chance,
     /// Where changes are written down; `None`: nowhere.
     pub(crate) journal: Option<&'a mut Journal>,
+    /// How many bytes the documents of an answer may have as text.
+    pub(crate) largest_result: usize,
 }
 
 /// What came of a request.
@@ -72,7 +74,7 @@ const DEFAULT_LIMIT: u64 = 10;
 /// More are not returned whatever the text says.
 const MOST: u64 = 1_000;
 /// The largest result, in bytes.
-const LARGEST_RESULT: usize = 1024 * 1024;
+pub(super) const LARGEST_RESULT: usize = 1024 * 1024;
 
 impl Environment {
     /// Takes in a collection that was kept.
@@ -187,7 +189,11 @@ impl Environment {
         match verb {
             Verb::Get(find) => {
                 let limit = find.limit.unwrap_or(DEFAULT_LIMIT).min(MOST);
-                let found = collection.find(&request::Find { limit: Some(limit), ..find.clone() }, limit)?;
+                let found = collection.find(
+                    &request::Find { limit: Some(limit), ..find.clone() },
+                    limit,
+                    around.largest_result as u64,
+                )?;
                 unchanged(Answered::Found { found, skip: find.skip, limit })
             }
             Verb::Count(filter) => unchanged(Answered::Counted(collection.count(&filter)?)),
@@ -253,6 +259,7 @@ impl Environment {
         let surroundings = database::Surroundings {
             collection: &|name: &str| self.collections.get(name).map(|it| it.all()).unwrap_or_default(),
             seed: around.chance.next_u64(),
+            largest_result: around.largest_result as u64,
         };
         Ok(database::run(stages, input, &surroundings)?)
     }

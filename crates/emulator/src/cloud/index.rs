@@ -66,6 +66,8 @@ pub(crate) enum Key {
 
 /// The most indexes of a collection, beside the one of `_id`.
 pub(crate) const MOST_INDEXES: usize = 19;
+/// The most keys of an index. MongoDB's own limit.
+const MOST_KEYS: usize = 32;
 /// The longest values of a document in an index, in bytes. MongoDB's own limit.
 const LONGEST_KEY: usize = 1_024;
 /// The most combinations of array elements that one document adds to an index.
@@ -143,6 +145,9 @@ impl IndexPlan {
         let keys: Vec<(String, String)> = keys.collect::<Result<_, _>>()?;
         if keys.is_empty() {
             return Err(CloudFailure::invalid(format!("the index {name:?} has no keys")));
+        }
+        if keys.len() > MOST_KEYS {
+            return Err(CloudFailure::invalid(format!("an index has {MOST_KEYS} keys at most")));
         }
         let unique = index.get("unique").and_then(Json::as_bool).unwrap_or(false);
         Ok(IndexPlan { name: name.to_owned(), unique, keys })

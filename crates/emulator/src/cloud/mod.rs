@@ -5,6 +5,7 @@
 //! of MongoDB 3.6.
 
 mod call;
+mod civil;
 mod collection;
 mod database;
 mod ejson;
@@ -36,7 +37,7 @@ use http::header::DATE;
 use serde_json::{Value as Json, json};
 
 pub(crate) use call::CloudCall;
-use environment::{Around, Environment, text};
+use environment::{Around, Environment, LARGEST_RESULT, text};
 pub use errand::Errand;
 pub(crate) use failure::CloudFailure;
 pub use functions::{Function, FunctionWork, ParseFunctionError, Trigger};
@@ -203,8 +204,13 @@ impl Cloud {
         let mut stored = lock(&self.shared.stored);
         let mut chance = lock(&self.shared.chance);
         let Stored { environments, journal, .. } = &mut *stored;
-        let mut around =
-            Around { env, now: now.unix_millis(), chance: &mut chance, journal: journal.as_mut() };
+        let mut around = Around {
+            env,
+            now: now.unix_millis(),
+            chance: &mut chance,
+            journal: journal.as_mut(),
+            largest_result: LARGEST_RESULT,
+        };
         at_environment(environments, env, |environment| work(environment, &mut around))
     }
 

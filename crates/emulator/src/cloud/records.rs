@@ -4,6 +4,7 @@ use std::io::BufRead as _;
 
 use serde_json::{Value as Json, json};
 
+use super::civil;
 use super::value::{Document, Value};
 use super::{CloudFailure, ejson};
 
@@ -39,7 +40,11 @@ fn lines(file: &[u8]) -> impl Iterator<Item = Record> + '_ {
         let at = at + 1;
         let line = line.map_err(|_| format!("line {at} is not UTF-8"))?;
         let json: Json = serde_json::from_str(&line).map_err(|error| format!("line {at}: {error}"))?;
-        match ejson::read(&json) {
+        let value = ejson::read(&json);
+        if let Some(text) = ejson::unreadable_date(&value) {
+            return Err(format!("line {at}: {:?} is no date", shortened(text)));
+        }
+        match value {
             Value::Object(fields) => nested(fields).map_err(|reason| format!("line {at}: {reason}")),
             _ => Err(format!("line {at} is no document")),
         }
@@ -134,9 +139,9 @@ fn cell_text(value: &Value) -> String {
 /// As `mongoexport` writes values: dates in ISO 8601, numbers as they are.
 fn exported(value: &Value) -> Json {
     match value {
-        Value::Date(millis) => match jiff::Timestamp::from_millisecond(*millis) {
-            Ok(date) => json!({ "$date": format!("{date:.3}") }),
-            Err(_) => ejson::plain(value),
+        Value::Date(millis) => match civil::at(*millis) {
+            Some(date) => json!({ "$date": format!("{date:.3}Z") }),
+            None => ejson::plain(value),
         },
         Value::Array(items) => Json::Array(items.iter().map(exported).collect()),
         Value::Object(document) => {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 
 use super::CloudCall;
-use super::environment::{Around, Environment};
+use super::environment::{Around, Environment, LARGEST_RESULT};
 use crate::chance::Chance;
 
 const DOCUMENTS: u32 = 100_000;
@@ -16,7 +16,8 @@ const ROUNDS: usize = 15;
 
 fn call(environment: &mut Environment, call: CloudCall, body: &Json) -> Json {
     let mut chance = Chance::seeded(1);
-    let mut around = Around { env: "test", now: 0, chance: &mut chance, journal: None };
+    let mut around =
+        Around { env: "test", now: 0, chance: &mut chance, journal: None, largest_result: LARGEST_RESULT };
     environment.carry_out(call, body, &mut around).unwrap_or_else(|failure| panic!("{failure:?}"))
 }
 

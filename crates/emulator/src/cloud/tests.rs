@@ -2,7 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::environment::{Around, Environment};
+use super::collection::Collection;
+use super::environment::{Around, Environment, LARGEST_RESULT};
+use super::request::Find;
+use super::value::{Document, Value};
 use super::{Cloud, CloudCall, CloudFailure, CloudSettings, Errand};
 use crate::Moment;
 use crate::chance::Chance;
@@ -21,8 +24,13 @@ impl Kit {
     }
 
     fn call(&mut self, call: CloudCall, body: Json) -> Result<Json, CloudFailure> {
-        let mut around =
-            Around { env: "test", now: 1_600_000_000_000, chance: &mut self.chance, journal: None };
+        let mut around = Around {
+            env: "test",
+            now: 1_600_000_000_000,
+            chance: &mut self.chance,
+            journal: None,
+            largest_result: LARGEST_RESULT,
+        };
         self.environment.carry_out(call, &body, &mut around)
     }
 
@@ -298,4 +306,33 @@ fn a_result_has_a_megabyte_at_most() {
             .len(),
         2
     );
+}
+
+#[test]
+fn a_result_is_as_large_as_its_text() {
+    let mut kit = Kit::new();
+    let mut add = |count: usize| {
+        let data = format!("{{n:[{}]}}", "l,".repeat(count));
+        let text = format!("const l={{$numberLong:'1'}};db.collection('geo').add({{data:[{data}]}})");
+        kit.database(CloudCall::Add, &text);
+        kit.call(CloudCall::Query, json!({"env": "test", "query": "db.collection('geo').get()"}))
+            .map_err(|failure| failure.code)
+    };
+    // As BSON they are eight times larger.
+    assert!(add(225_000).is_ok() && add(225_000).is_ok());
+    assert_eq!(add(80_000), Err(-602_001));
+}
+
+#[test]
+fn an_endpoint_has_its_own_largest_result() {
+    let texts = Value::Array(vec!["x".into(); 500_000]);
+    let mut collection = Collection::default();
+    let (changes, _) = collection
+        .add(vec![Document::from_iter([("_id".to_owned(), "1".into()), ("s".to_owned(), texts)])])
+        .unwrap();
+    collection.apply(changes);
+    let find = |largest: u64| collection.find(&Find::default(), 10, largest);
+    assert!(find(6 << 20).is_ok());
+    let refusal = find(1 << 20).unwrap_err();
+    assert_eq!(refusal.to_string(), "the result has more than 1048576 bytes: ask for less at a time");
 }

@@ -238,7 +238,7 @@ impl Cloud {
             let documents = cloud.with_environment(&env, now, |environment, _| {
                 let collection =
                     environment.collection(&collection).ok_or_else(CloudFailure::no_such_collection)?;
-                Ok::<_, CloudFailure>(collection.find(&find, u64::MAX)?.documents)
+                Ok::<_, CloudFailure>(collection.find(&find, u64::MAX, u64::MAX)?.documents)
             })?;
             let written = documents.len() as u64;
             Ok((records::write(columns.as_deref(), documents)?, written))

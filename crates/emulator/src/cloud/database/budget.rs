@@ -9,9 +9,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use regex::Regex;
-
 use super::error::{Outcome, refuse};
+use super::pattern::Compiled;
 use crate::cloud::measure::{DEEPEST_DOCUMENT, Measure};
 use crate::cloud::value::Value;
 
@@ -31,8 +30,8 @@ struct Spent {
     steps: Cell<u64>,
     held: Cell<u64>,
     fleeting: Cell<u64>,
-    /// By pattern and options: compiled, and how many steps a byte of text takes.
-    patterns: RefCell<HashMap<(String, String), (Regex, u64)>>,
+    /// By pattern and options.
+    patterns: RefCell<HashMap<(String, String), Rc<Compiled>>>,
 }
 
 /// Gives up, when dropped, what was made for a document.
@@ -58,6 +57,12 @@ impl Budget {
             ));
         }
         Ok(())
+    }
+
+    /// How many steps were taken.
+    #[cfg(test)]
+    pub(super) fn steps(&self) -> u64 {
+        self.0.steps.get()
     }
 
     /// Takes as many steps as there are things in a list.
@@ -123,18 +128,18 @@ impl Budget {
         &self,
         pattern: &str,
         options: &str,
-        compile: impl FnOnce() -> Outcome<(Regex, u64)>,
-    ) -> Outcome<(Regex, u64)> {
+        compile: impl FnOnce() -> Outcome<Compiled>,
+    ) -> Outcome<Rc<Compiled>> {
         let mut patterns = self.0.patterns.borrow_mut();
         let name = (pattern.to_owned(), options.to_owned());
         if let Some(known) = patterns.get(&name) {
-            return Ok(known.clone());
+            return Ok(Rc::clone(known));
         }
         if patterns.len() >= MOST_PATTERNS {
             return refuse(format!("a request may have {MOST_PATTERNS} regular expressions at most"));
         }
-        let compiled = compile()?;
-        patterns.insert(name, compiled.clone());
+        let compiled = Rc::new(compile()?);
+        patterns.insert(name, Rc::clone(&compiled));
         Ok(compiled)
     }
 }

@@ -14,9 +14,10 @@ impl DatabaseError {
         DatabaseError { message: message.into(), is_large_result: false }
     }
 
-    /// A result that is larger than the platform returns.
-    pub(crate) fn large_result() -> DatabaseError {
-        DatabaseError { message: "the result has more than 1 MB".to_owned(), is_large_result: true }
+    /// The result is larger than the so many bytes that it may have.
+    pub(crate) fn large_result(most: u64) -> DatabaseError {
+        let message = format!("the result has more than {most} bytes: ask for less at a time");
+        DatabaseError { message, is_large_result: true }
     }
 
     /// Whether it is refused because its result is too large.

@@ -51,10 +51,26 @@ pub(crate) struct Reached<'a> {
 
 /// The places that a query's path leads to. An array at the end is one place; its elements are not.
 pub(crate) fn reach<'a>(document: &'a Document, path: &str) -> Vec<Reached<'a>> {
+    walked(document, path).found
+}
+
+/// The same within a budget. The walk is charged when it is over: one of them looks at each value of a document once, or
+/// as often as the path has numbers.
+pub(super) fn reach_within<'a>(
+    document: &'a Document,
+    path: &str,
+    budget: &Budget,
+) -> Outcome<Vec<Reached<'a>>> {
+    let walk = walked(document, path);
+    budget.work(walk.found.len() as u64 + walk.passed / 4)?;
+    Ok(walk.found)
+}
+
+fn walked<'a>(document: &'a Document, path: &str) -> Walk<'a> {
     let parts: Vec<&str> = path.split('.').collect();
-    let mut walk = Walk { found: Vec::new(), seen: HashSet::new() };
+    let mut walk = Walk { found: Vec::new(), seen: HashSet::new(), passed: 0 };
     walk.descend(document, &parts, None);
-    walk.found
+    walk
 }
 
 struct Walk<'a> {
@@ -62,6 +78,8 @@ struct Walk<'a> {
     /// Arrays where the path forked, with the length of the path that was left. Forks behind forks would lead to the
     /// same places over and over.
     seen: HashSet<(*const Value, usize)>,
+    /// How many elements of arrays it went past.
+    passed: u64,
 }
 
 impl<'a> Walk<'a> {
@@ -83,6 +101,7 @@ impl<'a> Walk<'a> {
                 if number.is_some() && !self.seen.insert((std::ptr::from_ref(place), rest.len())) {
                     return;
                 }
+                self.passed += items.len() as u64;
                 for (at, item) in items.iter().enumerate() {
                     // A number is an index first: documents that have no field of that name are not asked for it.
                     if let Value::Object(inner) = item

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use super::budget::Budget;
 use super::error::{Outcome, refuse};
-use super::path::reach;
+use super::path::reach_within;
 use crate::cloud::value::{Document, Value};
 
 /// The most keys. MongoDB's own limit, which is that of fields in an index.
@@ -53,7 +53,7 @@ impl SortOrder {
         let mut keyed = Vec::with_capacity(documents.len());
         let _keys = budget.for_one_document();
         for document in documents.drain(..) {
-            let keys = self.keys(document.borrow());
+            let keys = self.keys(document.borrow(), budget)?;
             for key in keys.iter().flatten() {
                 budget.make(key)?;
             }
@@ -66,8 +66,8 @@ impl SortOrder {
         Ok(())
     }
 
-    fn keys(&self, document: &Document) -> Vec<Key> {
-        self.0.iter().map(|(path, direction)| key(document, path, *direction)).collect()
+    fn keys(&self, document: &Document, budget: &Budget) -> Outcome<Vec<Key>> {
+        self.0.iter().map(|(path, direction)| key(document, path, *direction, budget)).collect()
     }
 
     fn compare(&self, a: &[Key], b: &[Key]) -> Ordering {
@@ -88,12 +88,15 @@ fn compare_keys(a: Option<&Value>, b: Option<&Value>) -> Ordering {
     }
 }
 
-fn key(document: &Document, path: &str, direction: Direction) -> Key {
+fn key(document: &Document, path: &str, direction: Direction, budget: &Budget) -> Outcome<Key> {
     let mut keys: Vec<Option<&Value>> = Vec::new();
-    for place in reach(document, path) {
+    for place in reach_within(document, path, budget)? {
         match place.value {
             Some(Value::Array(items)) if items.is_empty() => keys.push(None),
-            Some(Value::Array(items)) => keys.extend(items.iter().map(Some)),
+            Some(Value::Array(items)) => {
+                budget.each(items.len())?;
+                keys.extend(items.iter().map(Some));
+            }
             Some(value) => keys.push(Some(value)),
             None => keys.push(Some(&Value::Null)),
         }
@@ -102,7 +105,7 @@ fn key(document: &Document, path: &str, direction: Direction) -> Key {
         Direction::Up => keys.into_iter().min_by(|a, b| compare_keys(*a, *b)),
         Direction::Down => keys.into_iter().max_by(|a, b| compare_keys(*a, *b)),
     };
-    chosen.map_or(Some(Value::Null), |key| key.cloned())
+    Ok(chosen.map_or(Some(Value::Null), |key| key.cloned()))
 }
 
 /// Puts values in order, as `$push` with `$sort` does: by themselves, or by their fields.
@@ -114,7 +117,7 @@ pub(super) fn sort_values(values: &mut [Value], order: &Value, budget: &Budget) 
             let empty = Document::new();
             let mut keyed: Vec<(Vec<Key>, Value)> = Vec::with_capacity(values.len());
             for value in values.iter_mut() {
-                let keys = order.keys(value.as_object().unwrap_or(&empty));
+                let keys = order.keys(value.as_object().unwrap_or(&empty), budget)?;
                 keys.iter().flatten().try_for_each(|key| budget.make(key))?;
                 keyed.push((keys, std::mem::replace(value, Value::Null)));
             }

@@ -98,7 +98,16 @@ impl Grammar<'_> {
     /// Something that calls.
     pub(super) fn text(&mut self) -> String {
         let chain = "db.collection('c')";
-        match self.below(12) {
+        match self.below(13) {
+            12 => {
+                let (word, times) = (self.one_of(&["or", "and", "nor"]), [10, 300, 20_000]);
+                let times = times.get(self.below(3)).copied().unwrap_or(1);
+                format!(
+                    "const c={};{chain}.where(_.{word}([{}])).get()",
+                    self.condition(2),
+                    "c,".repeat(times)
+                )
+            }
             0..=2 => format!("{chain}{}.get()", self.query(4)),
             3 => format!("{chain}.where({}).count()", self.condition(4)),
             4 => format!("{chain}.add({{data:[{}]}})", self.list(4, |it| it.object(3))),
@@ -178,7 +187,8 @@ impl Grammar<'_> {
     }
 
     fn condition(&mut self, depth: usize) -> String {
-        match self.below(if depth == 0 { 3 } else { 8 }) {
+        match self.below(if depth == 0 { 3 } else { 9 }) {
+            8 => format!("_.jsonSchema({{properties:{{'{}':{}}}}})", self.field(), self.schema(depth - 1)),
             0..=5 => format!(
                 "{{{}}}",
                 self.list(3, |it| format!("'{}':{}", it.field(), it.command(depth.saturating_sub(1))))
@@ -192,7 +202,18 @@ impl Grammar<'_> {
     }
 
     fn command(&mut self, depth: usize) -> String {
-        match self.below(if depth == 0 { 5 } else { 12 }) {
+        match self.below(if depth == 0 { 5 } else { 14 }) {
+            12 => format!(
+                "_.geoWithin({{centerSphere:[[{},{}],{}]}})",
+                self.below(180),
+                self.below(90),
+                self.number()
+            ),
+            13 => format!(
+                "db.RegExp({{regexp:{:?},options:'{}'}})",
+                self.pattern(),
+                self.one_of(&["", "i", "im", "x", "sg"])
+            ),
             0 | 1 => self.value(depth),
             2 | 3 => {
                 let word = self.one_of(&["eq", "neq", "lt", "lte", "gt", "gte"]);
@@ -215,6 +236,74 @@ impl Grammar<'_> {
         }
     }
 
+    fn schema(&mut self, depth: usize) -> String {
+        match self.below(if depth == 0 { 6 } else { 11 }) {
+            0 => format!("{{bsonType:'{}'}}", self.one_of(&["string", "int", "array", "object", "date"])),
+            1 => format!("{{minLength:{},maxLength:{}}}", self.below(9), self.below(99)),
+            2 => format!("{{enum:[{},{}]}}", self.value(depth), self.value(depth)),
+            3 => format!("{{multipleOf:{},minimum:{}}}", self.number(), self.number()),
+            4 => "{uniqueItems:true}".to_owned(),
+            5 => format!("{{pattern:{:?}}}", self.pattern()),
+            6 => format!("{{items:{}}}", self.schema(depth - 1)),
+            7 => format!("{{not:{}}}", self.schema(depth - 1)),
+            8 => format!("{{additionalProperties:{}}}", self.schema(depth - 1)),
+            _ => {
+                let (word, part) = (self.one_of(&["allOf", "anyOf", "oneOf"]), self.schema(depth - 1));
+                let times = 1 + self.below(2000).min(40_000 / part.len().max(1));
+                format!("{{{word}:[{}]}}", format!("{part},").repeat(times))
+            }
+        }
+    }
+
+    /// A regular expression, whole or not.
+    fn pattern(&mut self) -> String {
+        const PARTS: [&str; 40] = [
+            "a",
+            "b",
+            "中",
+            ".",
+            ".*",
+            "(",
+            ")",
+            "(?:",
+            "(?i)",
+            "(?x)",
+            "|",
+            "[",
+            "]",
+            "[^",
+            "[[:alpha:]]",
+            "-",
+            "^",
+            "$",
+            "*",
+            "+",
+            "?",
+            "{2}",
+            "{2,50}",
+            "{",
+            "}",
+            "#",
+            "\n",
+            "\\pL",
+            "\\PN",
+            "\\w",
+            "\\W",
+            "\\d",
+            "\\b",
+            "\\B",
+            "\\Q",
+            "\\E",
+            "\\R",
+            "\\x{4e00}",
+            "[a-\u{ffff}]",
+            "[\\pL\\W]",
+        ];
+        let parts: String = (0..=self.below(8)).map(|_| self.one_of(&PARTS)).collect();
+        let times = [1, 1, 2, 100, 4000].get(self.below(5)).copied().unwrap_or(1);
+        parts.repeat(times)
+    }
+
     fn update(&mut self, depth: usize) -> String {
         let part = |it: &mut Self| {
             let words = [
@@ -234,7 +323,16 @@ impl Grammar<'_> {
     }
 
     fn expression(&mut self, depth: usize) -> String {
-        match self.below(if depth == 0 { 2 } else { 10 }) {
+        match self.below(if depth == 0 { 2 } else { 12 }) {
+            10 => {
+                let text =
+                    self.one_of(&["2020-01-01", "2020/1/2 3:04 +0800", "9999-12-31T23:59:59Z", "$b", ""]);
+                format!("$.dateFromString({{dateString:'{text}'}})")
+            }
+            11 => {
+                let (year, month, hour) = (self.number(), self.number(), self.number());
+                format!("$.dateFromParts({{year:{year},month:{month},hour:{hour},timezone:'Asia/Shanghai'}})")
+            }
             0 => format!("'${}'", self.field()),
             1 => self.scalar(),
             2..=5 => {
@@ -259,7 +357,17 @@ impl Grammar<'_> {
 
     fn stage(&mut self, depth: usize) -> String {
         let field = self.field();
-        match self.below(15) {
+        match self.below(17) {
+            15 => {
+                let (from, to) = (self.below(5), self.number());
+                format!(".bucket({{groupBy:'${field}',boundaries:[{from},{to}],default:'x'}})")
+            }
+            16 => {
+                let (near, distance) = (self.shape(), self.number());
+                format!(
+                    ".geoNear({{near:{near},distanceField:'d',key:'{field}',maxDistance:{distance},spherical:true}})"
+                )
+            }
             0 => format!(".match({})", self.condition(depth)),
             1 | 2 => format!(".project({{'{field}':{}}})", self.expression(depth)),
             3 | 4 => format!(".addFields({{'{field}':{}}})", self.expression(depth)),

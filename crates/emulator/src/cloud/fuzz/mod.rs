@@ -2,7 +2,7 @@
 //! out on a small collection.
 //!
 //! None may panic, take long, or take much memory. A text is made from its seed, and seeds count up from the first:
-//! `TOKENWARD_FUZZ=600s` says how long, `TOKENWARD_FUZZ_SEED=7` where to begin.
+//! `TOKENWARD_FUZZ=10m` or `=600s` says how long, `TOKENWARD_FUZZ_SEED=7` where to begin.
 
 mod grammar;
 mod mutation;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::environment::{Around, Environment};
+use super::environment::{Around, Environment, LARGEST_RESULT};
 use super::stopwatch::running;
 use super::{CloudCall, Done};
 use crate::chance::Chance;
@@ -32,7 +32,26 @@ const DOCUMENTS: &str = "db.collection('c').add({data:[\
     {_id:'3',a:null,b:['a','b'],n:[],nested:[{x:[{y:1}]}]},\
     {_id:'4',a:'1',n:[[1],[2,[3]]],b:/x/i},\
     {_id:'5',a:{x:1,y:2},area:db.Geo.Polygon([db.Geo.LineString([db.Geo.Point(0,0),db.Geo.Point(3,0),\
-     db.Geo.Point(3,3),db.Geo.Point(0,0)])])}]})";
+     db.Geo.Point(3,3),db.Geo.Point(0,0)])])},\
+    LARGE]})";
+
+/// A document in which there is much to look at.
+fn large() -> String {
+    let numbers: Vec<String> =
+        (0..4000).map(|at| if at % 9 == 0 { format!("{{x:{at}}}") } else { at.to_string() }).collect();
+    let points: Vec<String> = (0..400).map(|at| format!("db.Geo.Point({},{})", at / 4, at % 7)).collect();
+    let corners: Vec<String> = (0..400)
+        .map(|at| f64::from(at % 399) / 399.0 * std::f64::consts::TAU)
+        .map(|angle| format!("db.Geo.Point({:.6},{:.6})", 20.0 * angle.cos(), 20.0 * angle.sin()))
+        .collect();
+    format!(
+        "{{_id:'6',n:[{}],b:'{}',place:db.Geo.LineString([{}]),area:db.Geo.Polygon([db.Geo.LineString([{}])])}}",
+        numbers.join(","),
+        "ab中 ".repeat(10_000),
+        points.join(","),
+        corners.join(",")
+    )
+}
 
 /// An environment with a small collection.
 fn environment() -> Environment {
@@ -40,7 +59,7 @@ fn environment() -> Environment {
     let mut chance = Chance::seeded(1);
     for (call, body) in [
         (CloudCall::CollectionAdd, json!({ "collection_name": "c" })),
-        (CloudCall::Add, json!({ "query": DOCUMENTS })),
+        (CloudCall::Add, json!({ "query": DOCUMENTS.replace("LARGE", &large()) })),
     ] {
         carry_out(&mut environment, call, &body, &mut chance).unwrap();
     }
@@ -48,7 +67,11 @@ fn environment() -> Environment {
 }
 
 fn carry_out(environment: &mut Environment, call: CloudCall, body: &Json, chance: &mut Chance) -> Done {
-    environment.carry_out(call, body, &mut Around { env: "test", now: 0, chance, journal: None })
+    environment.carry_out(
+        call,
+        body,
+        &mut Around { env: "test", now: 0, chance, journal: None, largest_result: LARGEST_RESULT },
+    )
 }
 
 /// The call that a text seems to be for.
@@ -93,14 +116,30 @@ fn peak_memory() -> u64 {
     line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok()).unwrap_or(0)
 }
 
-fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.trim_end_matches('s').parse().ok()
+/// A number of the surroundings, with one of these units behind it.
+fn setting(name: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(measured(&text, units).unwrap_or_else(|| panic!("{name}={text} cannot be read")))
+}
+
+fn measured(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    units.iter().find_map(|(unit, size)| text.strip_suffix(unit)?.parse::<u64>().ok()?.checked_mul(*size))
+}
+
+const TIMES: [(&str, u64); 3] = [("s", 1), ("m", 60), ("h", 3600)];
+
+#[test]
+fn settings_have_units() {
+    assert_eq!(measured("10m", &TIMES), Some(600));
+    assert_eq!(measured("60s", &TIMES), Some(60));
+    assert_eq!(measured("60", &TIMES), None);
+    assert_eq!(measured("7", &[("", 1)]), Some(7));
 }
 
 #[test]
 fn any_text_is_answered() {
-    let first = setting("TOKENWARD_FUZZ_SEED").unwrap_or(1);
-    let duration = setting("TOKENWARD_FUZZ").map_or(SHORT, Duration::from_secs);
+    let first = setting("TOKENWARD_FUZZ_SEED", &[("", 1)]).unwrap_or(1);
+    let duration = setting("TOKENWARD_FUZZ", &TIMES).map_or(SHORT, Duration::from_secs);
     let (so_far, dones) = (running(), carry_out_all(first));
     let mut accepted = 0_u64;
     let mut seed = first;

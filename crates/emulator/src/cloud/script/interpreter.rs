@@ -186,7 +186,7 @@ impl Interpreter {
             let key = self.key(&property.key, property.computed)?;
             fields.insert(key, self.item(&property.value)?);
         }
-        Ok(whole(fields))
+        whole(fields).map_err(|reason| (reason, object.span.start))
     }
 
     fn key(&self, key: &PropertyKey<'_>, computed: bool) -> Evaluated<String> {
@@ -310,16 +310,22 @@ fn list(items: Vec<Item>) -> Item {
 }
 
 /// What holds no command is a plain value from here on; Extended JSON is understood, because clients send it.
-fn whole(fields: IndexMap<String, Item>) -> Item {
+fn whole(fields: IndexMap<String, Item>) -> Result<Item, String> {
     if fields.values().any(is_special) {
-        return Item::Object(fields);
+        return Ok(Item::Object(fields));
     }
     let kept = fields.into_iter().filter_map(|(name, item)| match item {
         Item::Value(value) => Some((name, value)),
         _ => None,
     });
     let document: Document = kept.collect();
-    Item::Value(ejson::recognised(&document).unwrap_or(Value::Object(document)))
+    if let Some(value) = ejson::recognised(&document) {
+        return Ok(Item::Value(value));
+    }
+    match ejson::date_of(&document) {
+        Some(text) => Err(format!("{text:?} is no date: a $date is written like 2020-12-31T23:59:59Z")),
+        None => Ok(Item::Value(Value::Object(document))),
+    }
 }
 
 /// What must not become a plain value yet.

@@ -1,5 +1,6 @@
 //! Members, calls and constructors of the names that every text has.
 
+use super::super::civil::{self, Written};
 use super::super::value::{Document, Value};
 use super::chain::{Aggregation, Target};
 use super::encode;
@@ -71,17 +72,10 @@ fn date(arguments: Vec<Item>, now: i64) -> Done {
     moment.map(|at| Item::Value(Value::Date(at))).ok_or_else(|| "Date needs milliseconds or text".to_owned())
 }
 
-/// What `new Date(text)` reads, as far as it has a zone or is a day: days are UTC, as in JavaScript.
+/// What `new Date(text)` reads, as far as it is ISO 8601: without an offset it is in UTC, where functions run.
 fn parse_date(text: &str) -> Option<i64> {
-    if let Ok(at) = text.parse::<jiff::Timestamp>() {
-        return Some(at.as_millisecond());
-    }
-    let at = match text.parse::<jiff::civil::Date>() {
-        Ok(day) if text.len() <= 10 => day.at(0, 0, 0, 0),
-        // Functions run in UTC.
-        _ => text.parse::<jiff::civil::DateTime>().ok()?,
-    };
-    Some(at.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond())
+    let written = Written::read(text)?;
+    written.moment().or_else(|| (written.has_time || text.len() <= 10).then(|| civil::millis(written.civil)))
 }
 
 fn shape(kind: &'static str, arguments: &[Item]) -> Done {

@@ -165,3 +165,16 @@ fn no_condition_on_elements_is_lost() {
     assert!(lost.reason.contains("join them in one"), "{lost}");
     assert!(evaluate("db.collection('c').where({a:_.elemMatch(_.gt(4).lt(9))}).get()", NOW).is_ok());
 }
+
+#[test]
+fn dates_go_to_the_end_of_the_year_9999() {
+    let last = r#"{"a":{"$date":253402300799000}}"#;
+    assert_eq!(filter("{a:new Date('9999-12-31T23:59:59Z')}"), last);
+    assert_eq!(filter("{a:{$date:'9999-12-31T23:59:59Z'}}"), last);
+}
+
+#[test]
+fn a_date_that_cannot_be_read_is_refused() {
+    let refusal = error("db.collection('c').where({a:{$date:'soon'}}).get()").to_string();
+    assert!(refusal.contains("\"soon\" is no date"), "{refusal}");
+}

@@ -27,8 +27,13 @@ impl Cloud {
             let mut stored = lock(&cloud.shared.stored);
             let mut chance = lock(&cloud.shared.chance);
             let Stored { environments, transactions, journal } = &mut *stored;
-            let mut around =
-                Around { env: &env, now: now.unix_millis(), chance: &mut chance, journal: journal.as_mut() };
+            let mut around = Around {
+                env: &env,
+                now: now.unix_millis(),
+                chance: &mut chance,
+                journal: journal.as_mut(),
+                largest_result: LARGEST_RESULT,
+            };
             at_environment(environments, &env, |environment| {
                 perform(&verb, &body, environment, transactions, &mut around)
             })

@@ -125,7 +125,11 @@ fn value(body: &Json, name: &str, now: i64) -> Read<Option<Value>> {
 fn parsed(name: &str, text: &str, now: i64) -> Read<Value> {
     let json: Json = serde_json::from_str(text)
         .map_err(|error| SdkFailure::invalid(format!("{name} is no Extended JSON: {error}")))?;
-    Ok(with_dates(ejson::read(&json), now))
+    let value = with_dates(ejson::read(&json), now);
+    match ejson::unreadable_date(&value) {
+        Some(text) => Err(SdkFailure::invalid(format!("{name}: {text:?} is no date"))),
+        None => Ok(value),
+    }
 }
 
 /// Puts the moment in where the SDK asks for the server's date.

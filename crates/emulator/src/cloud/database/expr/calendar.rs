@@ -3,11 +3,12 @@
 //! A zone is an offset (`+08`, `+0800`, `+08:00`) or a name of the time zone database of the system. Should the
 //! system have none, `Asia/Shanghai` still is the offset that it has had since 1991.
 
-use jiff::civil::{self, DateTime, ISOWeekDate, Weekday};
-use jiff::tz::{Offset, TimeZone};
-use jiff::{Span, Timestamp, Zoned};
+use jiff::civil::{Date, DateTime, ISOWeekDate, Time, Weekday};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use jiff::{Span, Timestamp};
 
 use super::super::error::{DatabaseError, Outcome, refuse};
+use crate::cloud::civil::{self, Written};
 
 /// How dates are written when nobody says how.
 const DEFAULT_FORMAT: &str = "%Y-%m-%dT%H:%M:%S.%LZ";
@@ -20,6 +21,13 @@ impl Default for Zone {
     fn default() -> Zone {
         Zone(TimeZone::UTC)
     }
+}
+
+/// A moment as the clocks of a zone show it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Local {
+    pub(super) time: DateTime,
+    offset: Offset,
 }
 
 /// The parts of a date that is to be made.
@@ -47,10 +55,14 @@ impl Zone {
     }
 
     /// A moment in this zone.
-    pub(super) fn at(&self, millis: i64) -> Outcome<Zoned> {
-        match Timestamp::from_millisecond(millis) {
-            Ok(moment) => Ok(moment.to_zoned(self.0.clone())),
-            Err(_) => refuse(format!("date {millis} is out of range")),
+    pub(super) fn at(&self, millis: i64) -> Outcome<Local> {
+        // What lies beyond what `jiff` calls a moment has the offset of the last one.
+        let (first, last) = (Timestamp::MIN.as_millisecond(), Timestamp::MAX.as_millisecond());
+        let near = Timestamp::from_millisecond(millis.clamp(first, last)).unwrap_or_default();
+        let offset = self.0.to_offset(near);
+        match civil::at(millis.saturating_add(i64::from(offset.seconds()) * 1000)) {
+            Some(time) => Ok(Local { time, offset }),
+            None => refuse(format!("date {millis} is out of range")),
         }
     }
 
@@ -65,19 +77,20 @@ impl Zone {
                 continue;
             }
             match chars.next() {
-                Some(specifier) => out.push_str(&written(&at, specifier)?),
+                Some(specifier) => out.push_str(&written(at, specifier)?),
                 None => return refuse("Unmatched '%' at end of format string"),
             }
         }
         Ok(out)
     }
 
-    /// The moment of a civil date and time in this zone.
-    fn millis(&self, civil: DateTime) -> Outcome<i64> {
-        match civil.to_zoned(self.0.clone()) {
-            Ok(zoned) => Ok(zoned.timestamp().as_millisecond()),
-            Err(_) => refuse("date is out of range"),
-        }
+    /// The moment of a civil date and time in this zone; of one that clocks skip, the one as much later.
+    fn millis(&self, time: DateTime) -> i64 {
+        let offset = match self.0.to_ambiguous_timestamp(time).offset() {
+            AmbiguousOffset::Unambiguous { offset } => offset,
+            AmbiguousOffset::Gap { before, .. } | AmbiguousOffset::Fold { before, .. } => before,
+        };
+        civil::millis_at(time, offset)
     }
 
     /// The moment that consists of a day and of hours, minutes, seconds and milliseconds.
@@ -86,7 +99,7 @@ impl Zone {
         let date = match day {
             Day::Calendar { year, month, day } => {
                 let month = i8::try_from(month).unwrap_or(0);
-                let first = civil::Date::new(i16::try_from(year).unwrap_or(i16::MAX), month, 1);
+                let first = Date::new(i16::try_from(year).unwrap_or(i16::MAX), month, 1);
                 // The 31st of a shorter month is a day of the next one.
                 first
                     .and_then(|first| first.checked_add(Span::new().try_days(day - 1)?))
@@ -94,7 +107,7 @@ impl Zone {
             }
             Day::Week { year, week, day } => {
                 let first = ISOWeekDate::new(i16::try_from(year).unwrap_or(i16::MAX), 1, Weekday::Monday)
-                    .map(civil::Date::from);
+                    .map(Date::from);
                 let days = (week - 1) * 7 + day - 1;
                 first
                     .and_then(|first| first.checked_add(Span::new().try_days(days)?))
@@ -103,9 +116,8 @@ impl Zone {
         };
         let small = |number: i64| i8::try_from(number).unwrap_or(-1);
         let nanos = i32::try_from(milli * 1_000_000).unwrap_or(-1);
-        let time =
-            civil::Time::new(small(hour), small(minute), small(second), nanos).map_err(out_of_range)?;
-        self.millis(date.to_datetime(time))
+        let time = Time::new(small(hour), small(minute), small(second), nanos).map_err(out_of_range)?;
+        Ok(self.millis(date.to_datetime(time)))
     }
 }
 
@@ -132,19 +144,19 @@ fn offset_seconds(text: &str) -> Option<i32> {
 }
 
 /// The week of the year, counted from its first Sunday; the days before are in week 0.
-pub(super) fn week(at: &Zoned) -> i64 {
+pub(super) fn week(at: DateTime) -> i64 {
     let day_of_year = i64::from(at.day_of_year()) - 1;
     (day_of_year + 7 - i64::from(at.weekday().to_sunday_zero_offset())) / 7
 }
 
 /// The year and the number of the week as ISO 8601 counts them.
-pub(super) fn iso_week(at: &Zoned) -> (i64, i64) {
+pub(super) fn iso_week(at: DateTime) -> (i64, i64) {
     let week = at.date().iso_week_date();
     (i64::from(week.year()), i64::from(week.week()))
 }
 
-fn written(at: &Zoned, specifier: char) -> Outcome<String> {
-    let offset = at.offset().seconds();
+fn written(local: Local, specifier: char) -> Outcome<String> {
+    let (at, offset) = (local.time, local.offset.seconds());
     let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / 60);
     Ok(match specifier {
         'Y' => format!("{:04}", at.year()),
@@ -167,24 +179,38 @@ fn written(at: &Zoned, specifier: char) -> Outcome<String> {
     })
 }
 
-/// Reads a date in the forms of ISO 8601, with `/` for `-` and a space for `T` if need be. Without an offset of its
-/// own it is in the given zone, which must then be the only one.
+/// Reads a date in the forms of ISO 8601, with `/` for `-`, a space for `T` or before the offset, and single digits if
+/// need be. Without an offset of its own it is in the given zone, which must then be the only one.
 pub(super) fn read(text: &str, zone: Option<&Zone>) -> Outcome<i64> {
-    let plain = text.trim().replace('/', "-");
-    // `2019-01-01T10:00:00 +0800` and `…+08` are read as well.
-    let joined = plain.replace(" +", "+").replace(" Z", "Z");
-    if let Ok(moment) = joined.parse::<Timestamp>() {
-        return match zone {
-            Some(_) => refuse(format!(
-                "you cannot pass in a date/time string with time zone information together with a timezone argument: '{text}'"
-            )),
-            None => Ok(moment.as_millisecond()),
-        };
+    let Some(written) = Written::read(&as_iso(text.trim())) else {
+        return refuse(format!("Error parsing date string '{text}'"));
+    };
+    match (written.moment(), zone) {
+        (Some(_), Some(_)) => refuse(format!(
+            "you cannot pass in a date/time string with time zone information together with a timezone argument: '{text}'"
+        )),
+        (Some(moment), None) => Ok(moment),
+        (None, zone) => Ok(zone.cloned().unwrap_or_default().millis(written.civil)),
     }
-    match plain.parse::<DateTime>() {
-        Ok(civil) => zone.cloned().unwrap_or_default().millis(civil),
-        Err(_) => refuse(format!("Error parsing date string '{text}'")),
+}
+
+/// `2019/1/2 3:04:05 +0800` as `2019-01-02T03:04:05+0800`.
+fn as_iso(text: &str) -> String {
+    let mut words = text.split_ascii_whitespace();
+    let (day, time) = words.next().map_or(("", ""), |word| word.split_once(['T', 't']).unwrap_or((word, "")));
+    let padded = |number: &str| if number.len() == 1 { format!("0{number}") } else { number.to_owned() };
+    let mut iso = day.replace('/', "-").split('-').map(padded).collect::<Vec<String>>().join("-");
+    for word in (!time.is_empty()).then_some(time).into_iter().chain(words) {
+        // An offset, or the time, whose hour may be short.
+        if word.starts_with(['+', '-', 'Z']) {
+            iso.push_str(word);
+        } else {
+            let (hour, rest) = word.split_once(':').unwrap_or((word, ""));
+            let colon = if rest.is_empty() { "" } else { ":" };
+            iso.push_str(&format!("T{}{colon}{rest}", padded(hour)));
+        }
     }
+    iso
 }
 
 #[cfg(test)]
@@ -238,5 +264,43 @@ mod tests {
         let day = Day::Calendar { year: 2019, month: 2, day: 31 };
         let millis = Zone::default().assembled(day, [0; 4]).unwrap();
         assert_eq!(Zone::default().text(millis, Some("%m-%d")).unwrap(), "03-03");
+    }
+
+    #[test]
+    fn the_year_9999_has_an_end() {
+        let last = 253_402_300_799_999;
+        assert_eq!(Zone::default().text(last, None).unwrap(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(read("9999-12-31T23:59:59.999Z", None).unwrap(), last);
+        let day = Day::Calendar { year: 9999, month: 12, day: 31 };
+        assert_eq!(Zone::default().assembled(day, [23, 59, 59, 999]).unwrap(), last);
+        let shanghai = Zone::parse("Asia/Shanghai").unwrap();
+        assert_eq!(shanghai.assembled(day, [23, 59, 59, 999]).unwrap(), last - 8 * 3_600_000);
+        assert!(shanghai.at(last).is_err());
+    }
+
+    #[test]
+    fn texts_with_short_numbers_and_offsets_apart_are_read() {
+        for text in [
+            "2020/9/13 12:26:40.123",
+            "2020-9-13T12:26:40.123Z",
+            "2020-09-13 7:26:40.123 -0500",
+            "2020-09-13 20:26:40.123 +0800",
+            "2020-09-13 12:26:40.123 Z",
+        ] {
+            assert_eq!(read(text, None).unwrap(), MOMENT, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_zone_in_brackets_is_refused() {
+        assert!(read("2020-09-13T12:26:40+08:00[Asia/Shanghai]", None).is_err());
+        assert!(read("2020-09-13T12:26:40[Asia/Shanghai]", None).is_err());
+    }
+
+    #[test]
+    fn a_time_that_clocks_skip_is_later() {
+        let zone = Zone::parse("America/New_York").unwrap();
+        let millis = read("2020-03-08T02:30:00", Some(&zone)).unwrap();
+        assert_eq!(zone.text(millis, Some("%H:%M")).unwrap(), "03:30");
     }
 }

@@ -1,6 +1,6 @@
 //! Dates: their parts, their texts, and dates made of either.
 
-use jiff::Zoned;
+use jiff::civil::DateTime;
 
 use super::super::error::{Outcome, refuse};
 use super::super::kind;
@@ -12,7 +12,7 @@ use crate::cloud::value::{Document, Value};
 pub(super) const CALENDAR: u64 = 10;
 
 pub(super) fn operate(call: &Call<'_>) -> Option<Answer> {
-    let part: fn(&Zoned) -> i64 = match call.name {
+    let part: fn(DateTime) -> i64 = match call.name {
         "$year" => |at| at.year().into(),
         "$month" => |at| at.month().into(),
         "$dayOfMonth" => |at| at.day().into(),
@@ -56,7 +56,7 @@ fn zone(call: &Call<'_>, fields: &Document) -> Outcome<Option<Zone>> {
 }
 
 /// A part of a date, which is the argument or stands in it together with a zone.
-fn part_of(call: &Call<'_>, part: fn(&Zoned) -> i64) -> Answer {
+fn part_of(call: &Call<'_>, part: fn(DateTime) -> i64) -> Answer {
     let named = call.argument.as_object().is_some_and(|fields| fields.get("date").is_some());
     let (date, zone) = if named {
         let fields = call.named(&["date"], &["timezone"])?;
@@ -68,7 +68,7 @@ fn part_of(call: &Call<'_>, part: fn(&Zoned) -> i64) -> Answer {
     let (Some(date), Some(zone)) = (present(date), zone) else {
         return NULL;
     };
-    let number = part(&zone.at(millis(&date)?)?);
+    let number = part(zone.at(millis(&date)?)?.time);
     // The year of the week is a 64-bit integer, for whatever reason.
     Ok(Some(if call.name == "$isoWeekYear" { Value::Long(number) } else { Value::from(number) }))
 }

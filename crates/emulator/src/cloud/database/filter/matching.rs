@@ -7,7 +7,7 @@ use super::super::error::Outcome;
 use super::super::expr::{Scope, Variables, evaluate};
 use super::super::geo::Geometry;
 use super::super::kind;
-use super::super::path::{Reached, reach};
+use super::super::path::{Reached, reach_within};
 use super::{Clause, Comparison, Condition, Document, Filter, Match, Region, Test, Value};
 use crate::cloud::measure::Measure;
 
@@ -67,8 +67,7 @@ fn clause_holds(
             Ok(plainly(schema.accepts(&Value::Object(document.clone()), budget)?))
         }
         Clause::Field { path, condition } => {
-            let places = reach(document, path);
-            budget.each(places.len())?;
+            let places = reach_within(document, path, budget)?;
             on_places(condition, &places, budget)
         }
     }
@@ -154,7 +153,7 @@ pub(super) fn on_value(condition: &Condition, value: Option<&Value>, budget: &Bu
 
 fn single(test: &Test, value: Option<&Value>, budget: &Budget) -> Outcome<bool> {
     budget.work(1 + breadth(value))?;
-    let geometry = || value.and_then(|value| Geometry::parse(value).ok());
+    let geometry = || value.map_or(Ok(None), |value| Geometry::stored(value, budget));
     Ok(match test {
         Test::Compare(comparison, wanted) => compares(*comparison, wanted, value),
         Test::In(values, patterns) => {
@@ -174,26 +173,34 @@ fn single(test: &Test, value: Option<&Value>, budget: &Budget) -> Outcome<bool> 
         Test::Size(length) => value.and_then(Value::as_array).is_some_and(|items| items.len() == *length),
         Test::Pattern(pattern) => value.map_or(Ok(false), |value| pattern.matches(value))?,
         Test::Type(kinds) => value.is_some_and(|value| kinds.iter().any(|wanted| kind::is(value, wanted))),
-        Test::Within(Region::Areas(region)) => match geometry() {
+        Test::Within(Region::Areas(region)) => match geometry()? {
             Some(own) => {
                 budget.work(own.pairs(region))?;
                 own.is_within(region)
             }
             None => false,
         },
-        Test::Within(Region::Cap(centre, radius)) => {
-            geometry().is_some_and(|own| own.is_within_cap(*centre, *radius))
-        }
-        Test::Intersects(other) => match geometry() {
+        Test::Within(Region::Cap(centre, radius)) => match geometry()? {
+            Some(own) => {
+                budget.work(own.size())?;
+                own.is_within_cap(*centre, *radius)
+            }
+            None => false,
+        },
+        Test::Intersects(other) => match geometry()? {
             Some(own) => {
                 budget.work(own.pairs(other))?;
                 own.intersects(other)
             }
             None => false,
         },
-        Test::Near(near) => value
-            .and_then(|value| near.distance(value))
-            .is_some_and(|metres| (near.least..=near.most).contains(&metres)),
+        Test::Near(near) => match value {
+            Some(value) => {
+                let metres = near.distance(value, budget)?;
+                metres.is_some_and(|metres| (near.least..=near.most).contains(&metres))
+            }
+            None => false,
+        },
     })
 }
 

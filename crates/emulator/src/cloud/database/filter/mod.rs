@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: `$text` and `$where`, and the bit tests.
 
+mod decimal;
 mod matching;
 mod parse;
 mod schema;
@@ -99,14 +100,17 @@ struct Near {
 
 impl Near {
     /// How far away a stored value is: a geometry, or the nearest of a list of them.
-    fn distance(&self, value: &Value) -> Option<f64> {
-        match (Geometry::parse(value), value) {
-            (Ok(geometry), _) => Some(geometry.angle_from(self.centre) * EARTH_RADIUS),
-            (Err(_), Value::Array(items)) => {
-                items.iter().filter_map(|item| self.distance(item)).min_by(f64::total_cmp)
-            }
-            _ => None,
+    fn distance(&self, value: &Value, budget: &Budget) -> Outcome<Option<f64>> {
+        if let Some(geometry) = Geometry::stored(value, budget)? {
+            budget.work(4 * geometry.size())?;
+            return Ok(Some(geometry.angle_from(self.centre) * EARTH_RADIUS));
         }
+        let mut nearest: Option<f64> = None;
+        for item in value.as_array().unwrap_or_default() {
+            let metres = self.distance(item, budget)?;
+            nearest = [nearest, metres].into_iter().flatten().min_by(f64::total_cmp);
+        }
+        Ok(nearest)
     }
 }
 
@@ -132,6 +136,12 @@ impl Filter {
         matching::filter(self, document, variables)
     }
 
+    /// How many steps it has taken.
+    #[cfg(test)]
+    pub(super) fn steps(&self) -> u64 {
+        self.budget.steps()
+    }
+
     /// Sorts what matches.
     pub(crate) fn sort<D: Borrow<Document>>(&self, documents: &mut Vec<D>, order: &SortOrder) -> Outcome<()> {
         order.sort_within(documents, &self.budget)
@@ -143,16 +153,23 @@ impl Filter {
     }
 
     /// If the query asks what is near, orders documents from the nearest to the farthest.
-    pub(crate) fn order_by_distance<D: Borrow<Document>>(&self, documents: &mut [D]) {
+    pub(crate) fn order_by_distance<D: Borrow<Document>>(&self, documents: &mut Vec<D>) -> Outcome<()> {
         let Some((path, near)) = self.near() else {
-            return;
+            return Ok(());
         };
-        // Distances are not negative, so that their bits have the same order.
-        documents.sort_by_cached_key(|document| {
-            let places = path::reach(document.borrow(), path);
-            let distances = places.iter().filter_map(|place| near.distance(place.value?));
-            distances.fold(f64::INFINITY, f64::min).to_bits()
-        });
+        let mut measured = Vec::with_capacity(documents.len());
+        for document in documents.drain(..) {
+            let mut nearest = f64::INFINITY;
+            for place in path::reach_within(document.borrow(), path, &self.budget)? {
+                let metres = place.value.map_or(Ok(None), |value| near.distance(value, &self.budget))?;
+                nearest = nearest.min(metres.unwrap_or(f64::INFINITY));
+            }
+            measured.push((nearest, document));
+        }
+        self.budget.each(measured.len())?;
+        measured.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        documents.extend(measured.into_iter().map(|(_, document)| document));
+        Ok(())
     }
 
     /// Whether the query itself decides the order of what it finds.

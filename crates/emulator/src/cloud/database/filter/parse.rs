@@ -98,12 +98,12 @@ fn test(name: &str, value: &Value, operators: &Document, budget: &Budget) -> Out
         "$elemMatch" => element(value, budget),
         "$regex" => regex(value, operators.get("$options"), budget),
         "$type" => Ok(Test::Type(kind::parse(value)?)),
-        "$geoWithin" => within(value),
+        "$geoWithin" => within(value, budget),
         "$geoIntersects" => match value.as_object().and_then(|region| region.get("$geometry")) {
-            Some(geometry) => Ok(Test::Intersects(Geometry::parse(geometry)?)),
+            Some(geometry) => Ok(Test::Intersects(Geometry::parse(geometry, budget)?)),
             None => refuse("$geoIntersects needs a $geometry"),
         },
-        "$nearSphere" | "$near" => near(name, value, operators),
+        "$nearSphere" | "$near" => near(name, value, operators, budget),
         unknown => refuse(format!("unknown operator: {unknown}")),
     }
 }
@@ -213,13 +213,13 @@ fn regex(value: &Value, options: Option<&Value>, budget: &Budget) -> Outcome<Tes
     Ok(Test::Pattern(Pattern::compile(pattern, given.unwrap_or(own), budget)?))
 }
 
-fn within(value: &Value) -> Outcome<Test> {
+fn within(value: &Value, budget: &Budget) -> Outcome<Test> {
     let Some((shape, region)) = value.as_object().and_then(|region| region.iter().next()) else {
         return refuse("$geoWithin needs an object");
     };
     match shape {
         "$geometry" => {
-            let geometry = Geometry::parse(region)?;
+            let geometry = Geometry::parse(region, budget)?;
             if !geometry.has_area() {
                 return refuse("$geoWithin not supported with provided geometry");
             }
@@ -230,7 +230,7 @@ fn within(value: &Value) -> Outcome<Test> {
                 let radius = radius.as_f64().filter(|radius| *radius >= 0.0);
                 let radius =
                     radius.ok_or_else(|| DatabaseError::new("radius must be a non-negative number"))?;
-                Ok(Test::Within(Region::Cap(point(centre)?, radius)))
+                Ok(Test::Within(Region::Cap(point(centre, budget)?, radius)))
             }
             _ => refuse("$centerSphere needs an array of a point and a radius"),
         },
@@ -239,10 +239,10 @@ fn within(value: &Value) -> Outcome<Test> {
 }
 
 /// The centre, and limits that stand either beside the geometry or beside the operator.
-fn near(name: &str, value: &Value, operators: &Document) -> Outcome<Test> {
+fn near(name: &str, value: &Value, operators: &Document, budget: &Budget) -> Outcome<Test> {
     let inside = value.as_object();
     let centre = match inside.and_then(|near| near.get("$geometry")) {
-        Some(geometry) => point(geometry)?,
+        Some(geometry) => point(geometry, budget)?,
         None => return refuse(format!("{name} requires a point, given {}", kind::name(value))),
     };
     let limit = |limit: &str, otherwise: f64| match inside
@@ -262,6 +262,8 @@ fn near(name: &str, value: &Value, operators: &Document) -> Outcome<Test> {
     }))
 }
 
-fn point(value: &Value) -> Outcome<Point> {
-    Geometry::parse(value)?.as_point().ok_or_else(|| DatabaseError::new("invalid point: a Point is needed"))
+fn point(value: &Value, budget: &Budget) -> Outcome<Point> {
+    Geometry::parse(value, budget)?
+        .as_point()
+        .ok_or_else(|| DatabaseError::new("invalid point: a Point is needed"))
 }

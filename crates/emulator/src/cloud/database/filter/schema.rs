@@ -1,13 +1,17 @@
 //! `$jsonSchema`: JSON Schema, draft 4, with MongoDB's `bsonType`.
 //!
-//! Deliberately absent: `patternProperties`, `dependencies` and `$ref`; like any unknown keyword they are refused.
+//! Deliberately absent: `patternProperties`, `additionalItems`, `dependencies` and `$ref`; like any unknown keyword they
+//! are refused.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use super::super::budget::Budget;
 use super::super::error::{Outcome, refuse};
 use super::super::kind;
 use super::super::pattern::Pattern;
+use super::decimal::Decimal;
+use crate::cloud::measure;
 use crate::cloud::value::{Document, Ordered, Value};
 
 /// A schema: rules that must all hold. A rule about another type holds.
@@ -18,13 +22,16 @@ pub(super) struct Schema(Vec<Rule>);
 enum Rule {
     Required(Vec<String>),
     Properties(Vec<(String, Schema)>),
+    /// No fields but these.
     NothingBut(HashSet<String>),
+    /// All fields but these have a schema.
+    Others(HashSet<String>, Box<Schema>),
     Type(Vec<&'static str>),
-    /// One of these values, which are in order.
+    /// One of these values, which are in order, as are their fields.
     Enum(Vec<Value>),
     Minimum(f64, bool),
     Maximum(f64, bool),
-    MultipleOf(f64),
+    MultipleOf(Decimal),
     Length(Measure, usize, usize),
     Pattern(Pattern),
     Items(Box<Schema>),
@@ -43,6 +50,9 @@ enum Measure {
     Array,
     Object,
 }
+
+/// Steps for a division of decimals.
+const DIVISION: u64 = 10;
 
 impl Schema {
     /// Reads a schema.
@@ -68,11 +78,22 @@ impl Schema {
 fn rule(keyword: &str, value: &Value, schema: &Document, budget: &Budget) -> Outcome<Option<Rule>> {
     let at_least = |measure| Ok(Rule::Length(measure, count(keyword, value)?, usize::MAX));
     let at_most = |measure| Ok(Rule::Length(measure, 0, count(keyword, value)?));
-    let exclusive = |name: &str| schema.get(name).is_some_and(Value::is_truthy);
+    let exclusive = |name: &str| schema.get(name).is_some_and(|value| *value == Value::Bool(true));
+    let known = || {
+        let known = schema.get("properties").and_then(Value::as_object);
+        known.into_iter().flat_map(Document::iter).map(|(name, _)| name.to_owned()).collect()
+    };
     let rule = match keyword {
-        "title" | "description" | "exclusiveMinimum" | "exclusiveMaximum" => return Ok(None),
-        "additionalProperties" if value.is_truthy() => return Ok(None),
-        "uniqueItems" if !value.is_truthy() => return Ok(None),
+        "title" | "description" => return Ok(None),
+        "exclusiveMinimum" | "exclusiveMaximum" => {
+            let bound = if keyword == "exclusiveMinimum" { "minimum" } else { "maximum" };
+            if schema.get(bound).is_none() {
+                return refuse(format!(
+                    "$jsonSchema keyword '{bound}' must be a present if {keyword} is present"
+                ));
+            }
+            return flag(keyword, value).map(|_| None);
+        }
         "required" => Rule::Required(names(keyword, value)?),
         "properties" => {
             let Value::Object(properties) = value else {
@@ -82,22 +103,23 @@ fn rule(keyword: &str, value: &Value, schema: &Document, budget: &Budget) -> Out
                 properties.iter().map(|(name, inner)| Ok((name.to_owned(), Schema::parse(inner, budget)?)));
             Rule::Properties(parsed.collect::<Outcome<_>>()?)
         }
-        "additionalProperties" => {
-            let known = schema.get("properties").and_then(Value::as_object);
-            Rule::NothingBut(
-                known.into_iter().flat_map(Document::iter).map(|(name, _)| name.to_owned()).collect(),
-            )
-        }
+        "additionalProperties" => match value {
+            Value::Bool(true) => return Ok(None),
+            Value::Bool(false) => Rule::NothingBut(known()),
+            Value::Object(_) => Rule::Others(known(), Box::new(Schema::parse(value, budget)?)),
+            _ => return refuse("$jsonSchema keyword 'additionalProperties' must be an object or a boolean"),
+        },
         "bsonType" => Rule::Type(kind::parse(value)?),
         "type" => Rule::Type(json_types(value)?),
         "enum" => {
-            let mut values = list(keyword, value)?.to_vec();
+            budget.make(value)?;
+            let mut values: Vec<Value> = list(keyword, value)?.iter().map(in_order).collect();
             values.sort_by(Value::compare);
             Rule::Enum(values)
         }
         "minimum" => Rule::Minimum(number(keyword, value)?, exclusive("exclusiveMinimum")),
         "maximum" => Rule::Maximum(number(keyword, value)?, exclusive("exclusiveMaximum")),
-        "multipleOf" => Rule::MultipleOf(number(keyword, value)?),
+        "multipleOf" => Rule::MultipleOf(step(keyword, value)?),
         "minLength" => at_least(Measure::Text)?,
         "maxLength" => at_most(Measure::Text)?,
         "minItems" => at_least(Measure::Array)?,
@@ -114,7 +136,8 @@ fn rule(keyword: &str, value: &Value, schema: &Document, budget: &Budget) -> Out
             ),
             single => Rule::Items(Box::new(Schema::parse(single, budget)?)),
         },
-        "uniqueItems" => Rule::Unique,
+        "uniqueItems" if flag(keyword, value)? => Rule::Unique,
+        "uniqueItems" => return Ok(None),
         "allOf" => Rule::All(schemas(keyword, value, budget)?),
         "anyOf" => Rule::Any(schemas(keyword, value, budget)?),
         "oneOf" => Rule::One(schemas(keyword, value, budget)?),
@@ -151,6 +174,15 @@ impl Rule {
                 budget.each(object.len())?;
                 object.iter().all(|(name, _)| names.contains(name))
             }
+            Rule::Others(names, schema) => {
+                budget.each(object.len())?;
+                let others: Vec<&Value> = object
+                    .iter()
+                    .filter(|(name, _)| !names.contains(*name))
+                    .map(|(_, value)| value)
+                    .collect();
+                all(&others, |value| schema.accepts(value, budget))?
+            }
             _ => return Ok(None),
         }))
     }
@@ -164,9 +196,14 @@ impl Rule {
                 all(&pairs, |(item, schema)| schema.accepts(item, budget))?
             }
             Rule::Unique => {
-                budget.each(items.len())?;
+                let _made = budget.for_one_document();
+                let mut ordered = Vec::with_capacity(items.len());
+                for item in items {
+                    budget.work(comparing(item, items.len()))?;
+                    ordered.push(in_order_within(item, budget)?);
+                }
                 let mut seen = BTreeSet::new();
-                items.iter().all(|item| seen.insert(Ordered(item)))
+                ordered.iter().all(|item| seen.insert(Ordered(item.as_ref())))
             }
             _ => return Ok(None),
         }))
@@ -176,15 +213,25 @@ impl Rule {
     fn accepts_any(&self, value: &Value, budget: &Budget) -> Outcome<bool> {
         Ok(match self {
             Rule::Type(kinds) => kinds.iter().any(|wanted| kind::is(value, wanted)),
-            Rule::Enum(values) => values.binary_search_by(|known| known.compare(value)).is_ok(),
+            Rule::Enum(values) => {
+                budget.work(comparing(value, values.len()))?;
+                let _made = budget.for_one_document();
+                let value = in_order_within(value, budget)?;
+                values.binary_search_by(|known| known.compare(&value)).is_ok()
+            }
             Rule::Minimum(least, exclusive) => value
                 .as_f64()
                 .is_none_or(|number| if *exclusive { number > *least } else { number >= *least }),
             Rule::Maximum(most, exclusive) => {
                 value.as_f64().is_none_or(|number| if *exclusive { number < *most } else { number <= *most })
             }
-            Rule::MultipleOf(step) => value.as_f64().is_none_or(|number| number % step == 0.0),
+            Rule::MultipleOf(step) => {
+                budget.work(DIVISION)?;
+                value.as_f64().is_none()
+                    || Decimal::of(value).is_some_and(|number| number.is_multiple_of(*step))
+            }
             Rule::Length(measure, least, most) => {
+                budget.each(value.as_str().map_or(0, str::len) / 64)?;
                 measure.of(value).is_none_or(|length| (*least..=*most).contains(&length))
             }
             Rule::All(schemas) => all(schemas, |schema| schema.accepts(value, budget))?,
@@ -199,6 +246,36 @@ impl Rule {
             Rule::Not(schema) => !schema.accepts(value, budget)?,
             _ => true,
         })
+    }
+}
+
+/// How many steps it takes to look for a value among so many.
+fn comparing(value: &Value, among: usize) -> u64 {
+    let measure = measure::Measure::of(value);
+    (measure.values + measure.memory / 64) * (1 + u64::from(among.checked_ilog2().unwrap_or(0)))
+}
+
+/// A value whose fields are in order, since theirs does not matter here.
+fn in_order(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => Value::Array(items.iter().map(in_order).collect()),
+        Value::Object(fields) => {
+            let mut fields: Vec<(String, Value)> =
+                fields.iter().map(|(name, value)| (name.to_owned(), in_order(value))).collect();
+            fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+            Value::Object(fields.into_iter().collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn in_order_within<'v>(value: &'v Value, budget: &Budget) -> Outcome<Cow<'v, Value>> {
+    match value {
+        Value::Array(_) | Value::Object(_) => {
+            budget.make(value)?;
+            Ok(Cow::Owned(in_order(value)))
+        }
+        scalar => Ok(Cow::Borrowed(scalar)),
     }
 }
 
@@ -234,11 +311,32 @@ fn schemas(keyword: &str, value: &Value, budget: &Budget) -> Outcome<Vec<Schema>
 }
 
 fn names(keyword: &str, value: &Value) -> Outcome<Vec<String>> {
+    let mut seen = HashSet::new();
     let texts = list(keyword, value)?.iter().map(|item| match item.as_str() {
+        Some(text) if !seen.insert(text) => {
+            refuse(format!("$jsonSchema keyword '{keyword}' array cannot contain duplicate values"))
+        }
         Some(text) => Ok(text.to_owned()),
         None => refuse(format!("$jsonSchema keyword '{keyword}' must be an array of strings")),
     });
     texts.collect()
+}
+
+fn flag(keyword: &str, value: &Value) -> Outcome<bool> {
+    match value {
+        Value::Bool(flag) => Ok(*flag),
+        _ => refuse(format!("$jsonSchema keyword '{keyword}' must be a boolean")),
+    }
+}
+
+fn step(keyword: &str, value: &Value) -> Outcome<Decimal> {
+    if number(keyword, value)? <= 0.0 {
+        return refuse(format!("$jsonSchema keyword '{keyword}' must have a positive value"));
+    }
+    match Decimal::of(value) {
+        Some(step) => Ok(step),
+        None => refuse(format!("$jsonSchema keyword '{keyword}' must be a number that is finite")),
+    }
 }
 
 fn number(keyword: &str, value: &Value) -> Outcome<f64> {
@@ -265,7 +363,7 @@ fn json_types(value: &Value) -> Outcome<Vec<&'static str>> {
         None => refuse("$jsonSchema keyword 'type' must be either a string or an array of strings"),
     };
     match value {
-        Value::Array(items) => items.iter().map(one).collect(),
+        Value::Array(_) => list("type", value)?.iter().map(one).collect(),
         single => Ok(vec![one(single)?]),
     }
 }
@@ -347,5 +445,58 @@ mod tests {
     fn an_unknown_keyword_is_refused() {
         let refused = Schema::parse(&value(json!({"format": "email"})), &Budget::default()).unwrap_err();
         assert_eq!(refused.to_string(), "Unknown $jsonSchema keyword: format");
+    }
+
+    fn refusal(schema: Json) -> String {
+        Schema::parse(&value(schema), &Budget::default()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn additional_properties_have_a_schema() {
+        let schema = json!({"properties": {"a": {}}, "additionalProperties": {"type": "string"}});
+        assert!(accepts(schema.clone(), json!({"a": 1, "b": "x"})));
+        assert!(!accepts(schema, json!({"a": 1, "b": 2})));
+        assert!(!accepts(json!({"additionalProperties": false}), json!({"a": 1})));
+        assert!(refusal(json!({"additionalProperties": 1})).contains("must be an object or a boolean"));
+    }
+
+    #[test]
+    fn multiples_are_counted_in_decimals() {
+        for (step, number) in
+            [(json!(0.01), json!(19.99)), (json!(0.1), json!(0.3)), (json!(1e-300), json!(1e300))]
+        {
+            assert!(accepts(json!({"multipleOf": step}), number.clone()), "{step} {number}");
+        }
+        assert!(!accepts(json!({"multipleOf": 0.01}), json!(19.995)));
+        assert!(!accepts(json!({"multipleOf": 1e300}), json!(3)));
+        assert!(!accepts(json!({"multipleOf": 3}), json!({"$numberLong": "9223372036854775807"})));
+        assert!(accepts(json!({"multipleOf": 7}), json!({"$numberLong": "9223372036854775807"})));
+        assert!(refusal(json!({"multipleOf": 0})).contains("positive"));
+    }
+
+    #[test]
+    fn an_exclusive_bound_needs_its_bound() {
+        assert!(refusal(json!({"exclusiveMinimum": true})).contains("'minimum' must be a present"));
+        assert!(
+            refusal(json!({"exclusiveMaximum": true, "maximum": 1, "minimum": 0, "exclusiveMinimum": 1}))
+                .contains("boolean")
+        );
+    }
+
+    #[test]
+    fn keywords_have_their_types() {
+        assert!(refusal(json!({"uniqueItems": "x"})).contains("must be a boolean"));
+        assert!(refusal(json!({"type": []})).contains("cannot be empty"));
+        assert!(refusal(json!({"required": ["a", "a"]})).contains("duplicate"));
+        assert!(refusal(json!({"additionalItems": false})).starts_with("Unknown"));
+    }
+
+    #[test]
+    fn the_order_of_fields_does_not_matter() {
+        assert!(accepts(
+            json!({"enum": [{"a": 1, "b": [{"c": 1, "d": 2}]}]}),
+            json!({"b": [{"d": 2, "c": 1}], "a": 1})
+        ));
+        assert!(!accepts(json!({"uniqueItems": true}), json!([{"a": 1, "b": 2}, {"b": 2, "a": 1}])));
     }
 }

@@ -221,7 +221,7 @@ fn near_sphere_filters_by_metres() {
 fn near_sphere_orders_by_distance() {
     let query = json!({"g": {"$nearSphere": {"$geometry": point(0.0, 0.0)}}});
     let mut found = docs(json!([{"_id": 2, "g": point(2.0, 0.0)}, {"_id": 1, "g": point(1.0, 0.0)}]));
-    Filter::parse(&doc(query)).unwrap().order_by_distance(&mut found);
+    Filter::parse(&doc(query)).unwrap().order_by_distance(&mut found).unwrap();
     assert_eq!(shown(&found[0])["_id"], 1);
 }
 
@@ -230,7 +230,7 @@ fn of_a_list_of_places_the_nearest_counts() {
     let query = json!({"g": {"$nearSphere": {"$geometry": point(0.0, 0.0)}}});
     let mut found =
         docs(json!([{"_id": 2, "g": point(2.0, 0.0)}, {"_id": 1, "g": [point(9.0, 0.0), point(1.0, 0.0)]}]));
-    Filter::parse(&doc(query)).unwrap().order_by_distance(&mut found);
+    Filter::parse(&doc(query)).unwrap().order_by_distance(&mut found).unwrap();
     assert_eq!(shown(&found[0])["_id"], 1);
 }
 

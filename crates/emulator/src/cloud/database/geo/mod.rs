@@ -1,15 +1,18 @@
 //! GeoJSON: what is valid, what lies within what, what meets what, and how far it is.
 //!
-//! Longitudes are within ±180, latitudes within ±90, rings are closed and have three different corners at least.
+//! Longitudes are within ±180, latitudes within ±90; rings are closed, have three different corners at least and do not
+//! cross themselves; nothing is empty.
 //! Deliberately absent: other coordinate systems, `$box`, `$polygon` and `$center`.
 
 mod sphere;
 
 pub(crate) use sphere::{EARTH_RADIUS, Point, angle};
-use sphere::{angle_to_edge, cross, edges, in_ring, meet, on_edge};
+use sphere::{Edge, angle_to_edge, cross, crosses_itself, edges, in_ring, meet, middle, on_edge};
 
+use super::budget::Budget;
 use super::error::{DatabaseError, Outcome, refuse};
 use crate::cloud::ejson;
+use crate::cloud::measure::Measure;
 use crate::cloud::value::{Document, Value};
 
 type Line = Vec<Point>;
@@ -35,24 +38,43 @@ impl Geometry {
         Geometry { points: vec![point], ..Geometry::default() }
     }
 
+    /// Reads what is stored: `None` if it is no geometry.
+    pub(crate) fn stored(value: &Value, budget: &Budget) -> Outcome<Option<Geometry>> {
+        if !matches!(value, Value::Object(_) | Value::Array(_)) {
+            return Ok(None);
+        }
+        let parsed = Geometry::parse(value, budget);
+        // It may be none because there are no steps left.
+        budget.work(1)?;
+        Ok(parsed.ok())
+    }
+
     /// Reads GeoJSON, or a pair of longitude and latitude.
-    pub(crate) fn parse(value: &Value) -> Outcome<Geometry> {
+    pub(crate) fn parse(value: &Value, budget: &Budget) -> Outcome<Geometry> {
         match value {
-            Value::Object(document) => Geometry::from_geo_json(document),
+            Value::Object(document) if document.get("type").is_some() => {
+                budget.work(Measure::of_document(document).values)?;
+                Geometry::from_geo_json(document, budget)
+            }
+            Value::Object(_) => refuse("GeoJSON type must be a string"),
             Value::Array(_) => Ok(Geometry::point(position(value)?)),
             other => refuse(format!("geometry must be an object: {}", ejson::plain(other))),
         }
     }
 
-    fn from_geo_json(document: &Document) -> Outcome<Geometry> {
+    fn from_geo_json(document: &Document, budget: &Budget) -> Outcome<Geometry> {
         let mut geometry = Geometry::default();
         let Some(kind) = document.get("type").and_then(Value::as_str) else {
             return refuse("GeoJSON type must be a string");
         };
         if kind == "GeometryCollection" {
-            for member in list(document.get("geometries"), "GeometryCollection geometries must be an array")?
-            {
-                let member = Geometry::parse(member)?;
+            let members = list(document.get("geometries"), "GeometryCollection geometries must be an array")?;
+            check_some(kind, members)?;
+            for member in members {
+                let Value::Object(member) = member else {
+                    return refuse("GeometryCollection geometries must be objects");
+                };
+                let member = Geometry::from_geo_json(member, budget)?;
                 geometry.points.extend(member.points);
                 geometry.lines.extend(member.lines);
                 geometry.areas.extend(member.areas);
@@ -62,10 +84,14 @@ impl Geometry {
         let Some(coordinates) = document.get("coordinates") else {
             return refuse("GeoJSON coordinates must be an array");
         };
-        let many = || list(Some(coordinates), "GeoJSON coordinates must be an array");
+        let many = || {
+            let parts = list(Some(coordinates), "GeoJSON coordinates must be an array")?;
+            check_some(kind, parts).map(|()| parts)
+        };
+        let area = |rings: &Value| area(rings, budget);
         match kind {
             "Point" => geometry.points.push(position(coordinates)?),
-            "MultiPoint" => geometry.points = positions(coordinates)?,
+            "MultiPoint" => geometry.points = many()?.iter().map(position).collect::<Outcome<_>>()?,
             "LineString" => geometry.lines.push(line(coordinates)?),
             "MultiLineString" => geometry.lines = many()?.iter().map(line).collect::<Outcome<_>>()?,
             "Polygon" => geometry.areas.push(area(coordinates)?),
@@ -83,11 +109,15 @@ impl Geometry {
         }
     }
 
-    /// How many pairs of corners there are with those of another, about four times: how much work it is to find out
-    /// how the two lie to each other.
+    /// How many corners there are, and one.
+    pub(crate) fn size(&self) -> u64 {
+        self.corners().count() as u64 + 1
+    }
+
+    /// How many pairs of corners there are with those of another, four times: how much work it is to find out how the
+    /// two lie to each other.
     pub(crate) fn pairs(&self, other: &Geometry) -> u64 {
-        let corners = |geometry: &Geometry| geometry.corners().count() as u64 + 1;
-        corners(self).saturating_mul(corners(other)).saturating_mul(4)
+        self.size().saturating_mul(other.size()).saturating_mul(4)
     }
 
     /// Whether there are areas in it, so that something can lie within.
@@ -100,7 +130,7 @@ impl Geometry {
         let covers = |one: &Geometry, two: &Geometry| {
             two.corners().any(|corner| one.areas.iter().any(|area| area.contains(corner)))
                 || two.points.iter().any(|point| one.edges().any(|edge| on_edge(*point, edge)))
-                || one.points.iter().any(|a| two.points.contains(a))
+                || one.points.iter().any(|a| two.points.iter().any(|b| a.is_at(*b)))
         };
         covers(self, other)
             || covers(other, self)
@@ -133,7 +163,7 @@ impl Geometry {
         self.lines.iter().chain(self.areas.iter().flat_map(Area::rings))
     }
 
-    fn edges(&self) -> impl Iterator<Item = (Point, Point)> {
+    fn edges(&self) -> impl Iterator<Item = Edge> {
         self.all_lines().flat_map(|line| edges(line))
     }
 
@@ -153,7 +183,9 @@ impl Area {
     }
 
     fn holds_line(&self, line: &[Point]) -> bool {
+        // An edge between corners of a ring may lie outside without crossing anything.
         line.iter().all(|corner| self.contains(*corner))
+            && edges(line).all(|own| self.contains(middle(own)))
             && !edges(line).any(|own| self.rings().any(|ring| edges(ring).any(|edge| cross(own, edge))))
     }
 
@@ -175,6 +207,10 @@ fn list<'a>(value: Option<&'a Value>, otherwise: &str) -> Outcome<&'a [Value]> {
     value.and_then(Value::as_array).ok_or_else(|| DatabaseError::new(otherwise))
 }
 
+fn check_some(kind: &str, parts: &[Value]) -> Outcome<()> {
+    if parts.is_empty() { refuse(format!("{kind} must have at least 1 element")) } else { Ok(()) }
+}
+
 fn position(value: &Value) -> Outcome<Point> {
     let numbers = value.as_array().unwrap_or_default();
     let (Some(lng), Some(lat)) =
@@ -185,7 +221,7 @@ fn position(value: &Value) -> Outcome<Point> {
     if !(-180.0..=180.0).contains(&lng) || !(-90.0..=90.0).contains(&lat) {
         return refuse(format!("longitude/latitude is out of bounds, lng: {lng} lat: {lat}"));
     }
-    Ok(Point { lng, lat })
+    Ok(Point::new(lng, lat))
 }
 
 fn positions(value: &Value) -> Outcome<Line> {
@@ -203,16 +239,17 @@ fn line(value: &Value) -> Outcome<Line> {
     Ok(points)
 }
 
-fn area(value: &Value) -> Outcome<Area> {
+fn area(value: &Value, budget: &Budget) -> Outcome<Area> {
     let rings = list(Some(value), "Polygon coordinates must be an array")?;
-    let mut rings = rings.iter().map(ring).collect::<Outcome<Vec<Line>>>()?.into_iter();
+    let mut rings =
+        rings.iter().map(|value| ring(value, budget)).collect::<Outcome<Vec<Line>>>()?.into_iter();
     match rings.next() {
         Some(outer) => Ok(Area { outer, holes: rings.collect() }),
         None => refuse("Polygon has no loops."),
     }
 }
 
-fn ring(value: &Value) -> Outcome<Line> {
+fn ring(value: &Value, budget: &Budget) -> Outcome<Line> {
     let points = positions(value)?;
     if points.first() != points.last() || points.is_empty() {
         return refuse(format!("Loop is not closed: {}", ejson::plain(value)));
@@ -226,6 +263,9 @@ fn ring(value: &Value) -> Outcome<Line> {
     if different.len() < 3 {
         return refuse(format!("Loop must have at least 3 different vertices: {}", ejson::plain(value)));
     }
+    if crosses_itself(&points, |steps| budget.work(steps))? {
+        return refuse(format!("Loop is not valid, its edges cross: {}", ejson::plain(value)));
+    }
     Ok(points)
 }
 
@@ -237,11 +277,13 @@ mod tests {
     use super::*;
 
     fn geometry(kind: &str, coordinates: Json) -> Geometry {
-        Geometry::parse(&value(json!({"type": kind, "coordinates": coordinates}))).unwrap()
+        Geometry::parse(&value(json!({"type": kind, "coordinates": coordinates})), &Budget::default())
+            .unwrap()
     }
 
     fn refused(kind: &str, coordinates: Json) -> String {
-        Geometry::parse(&value(json!({"type": kind, "coordinates": coordinates}))).unwrap_err().to_string()
+        let geometry = value(json!({"type": kind, "coordinates": coordinates}));
+        Geometry::parse(&geometry, &Budget::default()).unwrap_err().to_string()
     }
 
     fn with_hole() -> Geometry {
@@ -311,6 +353,49 @@ mod tests {
 
     #[test]
     fn the_distance_to_a_polygon_is_nothing_inside() {
-        assert!(with_hole().angle_from(Point { lng: 1.0, lat: 1.0 }) == 0.0);
+        assert!(with_hole().angle_from(Point::new(1.0, 1.0)) == 0.0);
+    }
+
+    #[test]
+    fn nothing_is_empty() {
+        for kind in ["MultiPoint", "MultiLineString", "MultiPolygon"] {
+            assert_eq!(refused(kind, json!([])), format!("{kind} must have at least 1 element"));
+        }
+        let collection = value(json!({"type": "GeometryCollection", "geometries": []}));
+        assert!(Geometry::parse(&collection, &Budget::default()).is_err());
+    }
+
+    #[test]
+    fn edges_of_a_ring_do_not_cross() {
+        let bow_tie = json!([[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]);
+        assert!(refused("Polygon", bow_tie).starts_with("Loop is not valid, its edges cross"));
+        // A comb, whose edges are near each other.
+        let teeth = (0..20).flat_map(|at| [json!([at, 1]), json!([f64::from(at) + 0.5, 9])]);
+        let corners: Vec<Json> = teeth.chain([json!([20, 0]), json!([0, 0]), json!([0, 1])]).collect();
+        geometry("Polygon", json!([corners]));
+    }
+
+    fn u_shape() -> Geometry {
+        let ring = json!([[0, 0], [9, 0], [9, 9], [6, 9], [6, 3], [3, 3], [3, 9], [0, 9], [0, 0]]);
+        geometry("Polygon", json!([ring]))
+    }
+
+    #[test]
+    fn what_lies_in_a_notch_is_not_within() {
+        let filling = geometry("Polygon", json!([[[3, 3], [6, 3], [6, 9], [3, 9], [3, 3]]]));
+        assert!(!filling.is_within(&u_shape()));
+        assert!(!geometry("LineString", json!([[3, 9], [6, 9]])).is_within(&u_shape()));
+    }
+
+    #[test]
+    fn what_lies_along_the_edge_is_within() {
+        assert!(geometry("LineString", json!([[3, 9], [3, 3], [6, 3], [6, 9]])).is_within(&u_shape()));
+        assert!(u_shape().is_within(&u_shape()));
+    }
+
+    #[test]
+    fn the_date_line_is_one_line() {
+        assert!(geometry("Point", json!([180, 0])).intersects(&geometry("Point", json!([-180, 0]))));
+        assert!(!geometry("Point", json!([180, 0])).intersects(&geometry("Point", json!([179.9999, 0]))));
     }
 }

@@ -5,6 +5,8 @@
 
 use std::f64::consts::PI;
 
+use super::super::error::Outcome;
+
 /// The earth's radius in metres, as MongoDB counts it.
 pub(crate) const EARTH_RADIUS: f64 = 6_378_100.0;
 
@@ -18,9 +20,27 @@ pub(crate) struct Point {
     pub(crate) lng: f64,
     /// Degrees to the north.
     pub(crate) lat: f64,
+    /// The same as a unit vector, which is what everything is computed from.
+    at: Vector,
 }
 
-#[derive(Clone, Copy)]
+/// A part of a great circle between two points.
+pub(super) type Edge = (Point, Point);
+
+impl Point {
+    /// The point at these degrees.
+    pub(crate) fn new(lng: f64, lat: f64) -> Point {
+        let (east, north) = (lng.to_radians(), lat.to_radians());
+        Point { lng, lat, at: Vector([north.cos() * east.cos(), north.cos() * east.sin(), north.sin()]) }
+    }
+
+    /// Whether another point is the same place, however it is written.
+    pub(super) fn is_at(self, other: Point) -> bool {
+        self.at.minus(other.at).length() < TOUCH
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Vector([f64; 3]);
 
 impl Vector {
@@ -39,28 +59,31 @@ impl Vector {
         Vector([a + x, b + y, c + z])
     }
 
+    fn minus(self, other: Vector) -> Vector {
+        let ([a, b, c], [x, y, z]) = (self.0, other.0);
+        Vector([a - x, b - y, c - z])
+    }
+
     fn length(self) -> f64 {
         self.dot(self).sqrt()
     }
 }
 
-fn vector(point: Point) -> Vector {
-    let (lng, lat) = (point.lng.to_radians(), point.lat.to_radians());
-    Vector([lat.cos() * lng.cos(), lat.cos() * lng.sin(), lat.sin()])
-}
-
 /// The angle between two points in radians.
 pub(crate) fn angle(a: Point, b: Point) -> f64 {
-    // The haversine formula: for points that are the same it gives exactly zero.
-    let (lat_a, lat_b) = (a.lat.to_radians(), b.lat.to_radians());
-    let (dlat, dlng) = (lat_b - lat_a, (b.lng - a.lng).to_radians());
-    let h = (dlat / 2.0).sin().powi(2) + lat_a.cos() * lat_b.cos() * (dlng / 2.0).sin().powi(2);
-    2.0 * h.sqrt().min(1.0).asin()
+    // By the straight line between them: for points that are the same it is exactly zero.
+    2.0 * (a.at.minus(b.at).length() / 2.0).min(1.0).asin()
+}
+
+/// The point half-way along an edge.
+pub(super) fn middle((from, to): Edge) -> Point {
+    let [x, y, z] = from.at.plus(to.at).0;
+    Point::new(y.atan2(x).to_degrees(), z.atan2(x.hypot(y)).to_degrees())
 }
 
 /// The angle from a point to the nearest point of an edge.
-pub(super) fn angle_to_edge(point: Point, edge: (Point, Point)) -> f64 {
-    let (p, a, b) = (vector(point), vector(edge.0), vector(edge.1));
+pub(super) fn angle_to_edge(point: Point, edge: Edge) -> f64 {
+    let (p, a, b) = (point.at, edge.0.at, edge.1.at);
     let normal = a.cross(b);
     let ends = angle(point, edge.0).min(angle(point, edge.1));
     if normal.length() < 1e-15 {
@@ -73,31 +96,40 @@ pub(super) fn angle_to_edge(point: Point, edge: (Point, Point)) -> f64 {
 }
 
 /// Whether a point lies on an edge.
-pub(super) fn on_edge(point: Point, edge: (Point, Point)) -> bool {
-    angle_to_edge(point, edge) < TOUCH
+pub(super) fn on_edge(point: Point, edge: Edge) -> bool {
+    let normal = edge.0.at.cross(edge.1.at);
+    let (off, square) = (normal.dot(point.at), normal.dot(normal));
+    // Most points are not even on the great circle.
+    let is_off = square > 1e-30 && off * off > TOUCH * TOUCH * square;
+    !is_off && angle_to_edge(point, edge) < TOUCH
 }
 
 /// Whether two edges cross each other in a point that is an end of neither.
-pub(super) fn cross(first: (Point, Point), second: (Point, Point)) -> bool {
-    let (a, b) = (vector(first.0), vector(first.1));
-    let (c, d) = (vector(second.0), vector(second.1));
+pub(super) fn cross(first: Edge, second: Edge) -> bool {
+    let (a, b) = (first.0.at, first.1.at);
+    let (c, d) = (second.0.at, second.1.at);
     let (ab, cd) = (a.cross(b), c.cross(d));
     let (acb, bda) = (-ab.dot(c), ab.dot(d));
     let (cbd, dac) = (-cd.dot(b), cd.dot(a));
-    acb * bda > 0.0 && acb * cbd > 0.0 && acb * dac > 0.0
+    let is_across = acb * bda > 0.0 && acb * cbd > 0.0 && acb * dac > 0.0;
+    is_across && !touch(first, second)
 }
 
-/// Whether two edges have a point in common.
-pub(super) fn meet(first: (Point, Point), second: (Point, Point)) -> bool {
-    cross(first, second)
-        || on_edge(first.0, second)
+/// Whether an end of one edge lies on the other.
+fn touch(first: Edge, second: Edge) -> bool {
+    on_edge(first.0, second)
         || on_edge(first.1, second)
         || on_edge(second.0, first)
         || on_edge(second.1, first)
 }
 
+/// Whether two edges have a point in common.
+pub(super) fn meet(first: Edge, second: Edge) -> bool {
+    touch(first, second) || cross(first, second)
+}
+
 /// The edges of a line.
-pub(super) fn edges(line: &[Point]) -> impl Iterator<Item = (Point, Point)> {
+pub(super) fn edges(line: &[Point]) -> impl Iterator<Item = Edge> {
     line.iter().copied().zip(line.iter().copied().skip(1))
 }
 
@@ -106,10 +138,10 @@ pub(super) fn in_ring(point: Point, ring: &[Point]) -> bool {
     if edges(ring).any(|edge| on_edge(point, edge)) {
         return true;
     }
-    let p = vector(point);
+    let p = point.at;
     let (mut area, mut middle, mut turned) = (Vector([0.0; 3]), Vector([0.0; 3]), 0.0);
     for (from, to) in edges(ring) {
-        let (a, b) = (vector(from), vector(to));
+        let (a, b) = (from.at, to.at);
         area = area.plus(a.cross(b));
         middle = middle.plus(a);
         // How far the ring turns around the point along this edge, counter-clockwise from outside.
@@ -120,12 +152,54 @@ pub(super) fn in_ring(point: Point, ring: &[Point]) -> bool {
     turned * area.dot(middle).signum() > PI
 }
 
+/// Whether edges of a ring cross each other. `work` takes the steps that it takes to find out, or refuses.
+pub(super) fn crosses_itself(ring: &[Point], mut work: impl FnMut(u64) -> Outcome<()>) -> Outcome<bool> {
+    let axis = longest_axis(ring);
+    // An edge bulges out of the straight line between its ends.
+    let mut spans: Vec<(f64, f64, Edge)> = edges(ring)
+        .map(|(from, to)| {
+            let bulge = 1.0 - from.at.plus(to.at).length() / 2.0 + TOUCH;
+            let (one, other) = (axis(from), axis(to));
+            (one.min(other) - bulge, one.max(other) + bulge, (from, to))
+        })
+        .collect();
+    spans.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
+    for (at, (_, end, edge)) in spans.iter().enumerate() {
+        let mut steps = 1;
+        let near = spans.iter().skip(at + 1).take_while(|(start, ..)| start <= end);
+        let crosses =
+            near.inspect(|_| steps += 1).any(|(.., other)| !is_next(*edge, *other) && cross(*edge, *other));
+        work(steps)?;
+        if crosses {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether two edges have an end in common.
+fn is_next(first: Edge, second: Edge) -> bool {
+    first.0 == second.0 || first.0 == second.1 || first.1 == second.0 || first.1 == second.1
+}
+
+/// The coordinate in which points lie farthest apart.
+fn longest_axis(points: &[Point]) -> fn(Point) -> f64 {
+    let axes: [fn(Point) -> f64; 3] = [|point| point.at.0[0], |point| point.at.0[1], |point| point.at.0[2]];
+    let length = |axis: fn(Point) -> f64| {
+        let all = || points.iter().map(|point| axis(*point));
+        all().fold(f64::NEG_INFINITY, f64::max) - all().fold(f64::INFINITY, f64::min)
+    };
+    let [x, y, z] = axes;
+    let longer = if length(x) < length(y) { y } else { x };
+    if length(longer) < length(z) { z } else { longer }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn at(lng: f64, lat: f64) -> Point {
-        Point { lng, lat }
+        Point::new(lng, lat)
     }
 
     fn square() -> [Point; 5] {

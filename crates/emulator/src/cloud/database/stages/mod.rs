@@ -32,6 +32,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) collection: &'a dyn Fn(&str) -> Vec<Document>,
     /// What `$sample` draws from.
     pub(crate) seed: u64,
+    /// How many bytes the text of the output may have.
+    pub(crate) largest_result: u64,
 }
 
 /// Runs a pipeline.
@@ -41,7 +43,7 @@ pub(crate) fn run(
     around: &Surroundings<'_>,
 ) -> Outcome<Vec<Document>> {
     let output = run_within(pipeline, input, around, &Variables::default(), &Budget::default())?;
-    let mut size = OutputSize::default();
+    let mut size = OutputSize::new(around.largest_result);
     output.iter().try_for_each(|document| size.add(document))?;
     Ok(output)
 }

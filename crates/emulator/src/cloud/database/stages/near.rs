@@ -58,7 +58,7 @@ pub(super) fn near(
     let Some(near) = spec.get("near") else {
         return refuse("$geoNear requires a 'near' option as an Array");
     };
-    let Some(centre) = Geometry::parse(near)?.as_point() else {
+    let Some(centre) = Geometry::parse(near, budget)?.as_point() else {
         return refuse("invalid argument in geo near query: near");
     };
     let Some(distance_field) = spec.get("distanceField").and_then(Value::as_str) else {
@@ -139,9 +139,10 @@ fn nearest(
     budget: &Budget,
 ) -> Outcome<Option<(f64, Value)>> {
     let located = |value: &Value| {
+        let Some(geometry) = Geometry::stored(value, budget)? else { return Ok(None) };
         budget.make(value)?;
-        let geometry = Geometry::parse(value).ok();
-        Ok(geometry.map(|geometry| (measure.between(centre, &geometry), value.clone())))
+        budget.work(4 * geometry.size())?;
+        Ok(Some((measure.between(centre, &geometry), value.clone())))
     };
     let Some(key) = key else {
         for inner in document.iter().filter_map(|(_, value)| value.as_object()) {
@@ -157,7 +158,7 @@ fn nearest(
     };
     path::check_length(key)?;
     let mut best: Option<(f64, Value)> = None;
-    for value in path::reach(document, key).iter().filter_map(|place| place.value) {
+    for value in path::reach_within(document, key, budget)?.iter().filter_map(|place| place.value) {
         let items = value.as_array().unwrap_or_default();
         for value in std::iter::once(value).chain(items) {
             if let Some(found) = located(value)?

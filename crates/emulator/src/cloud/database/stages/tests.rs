@@ -10,7 +10,7 @@ fn outcome(pipeline: Json, input: Json) -> Outcome<Vec<Json>> {
         "b" => docs(json!([{"_id": 1, "y": 1}, {"_id": 2, "y": 2}, {"_id": 3}])),
         _ => Vec::new(),
     };
-    let around = Surroundings { collection: &other, seed: 7 };
+    let around = Surroundings { collection: &other, seed: 7, largest_result: 1 << 20 };
     Ok(run(&docs(pipeline), docs(input), &around)?.iter().map(shown).collect())
 }
 

@@ -1,0 +1,136 @@
+//! What a backslash begins.
+//!
+//! `\d`, `\w`, `\s` and `\b` know ASCII only, so that `\w` is no Chinese character.
+
+use super::super::error::Outcome;
+use super::translation::{END, Translator, UNICODE, refuse_absent, refuse_pattern};
+
+const DIGIT: &str = "0-9";
+const WORD: &str = "0-9A-Za-z_";
+const SPACE: &str = "\\t\\n\\x0B\\f\\r ";
+const HORIZONTAL: &str = "\\t \\x{a0}\\x{1680}\\x{180e}\\x{2000}-\\x{200a}\\x{202f}\\x{205f}\\x{3000}";
+const VERTICAL: &str = "\\n\\x0B\\f\\r\\x{85}\\x{2028}\\x{2029}";
+
+/// How many characters there are.
+const ALL: u64 = 0x0011_0000;
+/// The longest name of a class of Unicode, and the longest number of a character.
+const LONGEST_NAME: usize = 64;
+
+/// Translates what follows a backslash outside of classes. Says whether there is something that can be repeated.
+pub(super) fn translate(translator: &mut Translator<'_>) -> Outcome<bool> {
+    let Some(escaped) = translator.take() else {
+        return refuse_pattern("\\ at end of pattern");
+    };
+    if let Some(set) = set(escaped, translator)? {
+        translator.out.push_str(&set);
+        return Ok(true);
+    }
+    match escaped {
+        'N' if !translator.rest.starts_with('{') => translator.out.push_str("[^\\n]"),
+        'R' => translator.out.push_str(&format!("(?:\\r\\n|[{VERTICAL}])")),
+        'b' => translator.out.push_str("(?-u:\\b)"),
+        'B' => translator.out.push_str("(?-u:\\B)"),
+        'A' | 'G' => translator.out.push_str("\\A"),
+        'z' => translator.out.push_str("\\z"),
+        'Z' => translator.out.push_str(END),
+        // Where what is found begins is not asked.
+        'K' | 'E' => return Ok(false),
+        'Q' => {
+            let (quoted, after) = translator.rest.split_once("\\E").unwrap_or((translator.rest, ""));
+            translator.rest = after;
+            quoted.chars().for_each(|char| translator.literal(char));
+            return Ok(!quoted.is_empty());
+        }
+        'C' | 'X' | 'g' | 'k' => return refuse_absent("back-references, calls, \\C and \\X"),
+        '1'..='9' if is_reference(escaped, translator) => return refuse_absent("back-references"),
+        other => {
+            let character = character(other, translator)?;
+            translator.literal(character);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a number is that of a group: one digit, or no more than there are groups so far.
+fn is_reference(first: char, translator: &Translator<'_>) -> bool {
+    let more = translator.rest.bytes().take(4).take_while(u8::is_ascii_digit).count();
+    let number = translator.rest.get(..more).map(|more| format!("{first}{more}").parse::<usize>());
+    more == 0 || matches!(number, Some(Ok(number)) if number <= translator.groups)
+}
+
+/// The class that a backslash and a letter stand for.
+pub(super) fn set(escaped: char, translator: &mut Translator<'_>) -> Outcome<Option<String>> {
+    let (members, is_negated) = match escaped {
+        'd' => (DIGIT, false),
+        'D' => (DIGIT, true),
+        'w' => (WORD, false),
+        'W' => (WORD, true),
+        's' => (SPACE, false),
+        'S' => (SPACE, true),
+        'h' => (HORIZONTAL, false),
+        'H' => (HORIZONTAL, true),
+        'v' => (VERTICAL, false),
+        'V' => (VERTICAL, true),
+        'p' | 'P' => {
+            translator.cost += UNICODE + translator.folding(ALL);
+            let name = if translator.skip("{") {
+                translator.take_until('}', LONGEST_NAME).map(|name| format!("{{{name}}}"))
+            } else {
+                translator.take().filter(char::is_ascii_alphabetic).map(String::from)
+            };
+            let Some(name) = name else { return refuse_pattern("malformed \\P or \\p sequence") };
+            return Ok(Some(format!("\\{escaped}{name}")));
+        }
+        _ => return Ok(None),
+    };
+    let sign = if is_negated { "^" } else { "" };
+    Ok(Some(format!("[{sign}{members}]")))
+}
+
+/// The character that a backslash and what follows it stand for, in a class or outside.
+pub(super) fn character(escaped: char, translator: &mut Translator<'_>) -> Outcome<char> {
+    match escaped {
+        'a' => Ok('\x07'),
+        'e' => Ok('\x1B'),
+        'f' => Ok('\x0C'),
+        'n' => Ok('\n'),
+        'r' => Ok('\r'),
+        't' => Ok('\t'),
+        'c' => match translator.take().filter(char::is_ascii) {
+            Some(control) => Ok(char::from(control.to_ascii_uppercase() as u8 ^ 0x40)),
+            None => refuse_pattern("\\c must be followed by an ASCII character"),
+        },
+        'x' => {
+            let digits = if translator.skip("{") {
+                translator.take_until('}', LONGEST_NAME).unwrap_or("-")
+            } else {
+                digits(translator, 2, 16)
+            };
+            numbered(if digits.is_empty() { "0" } else { digits }, 16)
+        }
+        'L' | 'l' | 'N' | 'U' | 'u' => refuse_pattern(
+            "PCRE does not support \\L, \\l, \\N{name}, \\U, or \\u; a character by its number is \\x{4e00}",
+        ),
+        '8' | '9' => Ok(escaped),
+        '0'..='7' => {
+            let more = digits(translator, 2, 8);
+            numbered(&format!("{escaped}{more}"), 8)
+        }
+        other => Ok(other),
+    }
+}
+
+/// So many digits at most.
+fn digits<'p>(translator: &mut Translator<'p>, most: usize, radix: u32) -> &'p str {
+    let digits = translator.rest.chars().take(most).take_while(|char| char.is_digit(radix)).count();
+    let (digits, after) = translator.rest.split_at_checked(digits).unwrap_or_default();
+    translator.rest = after;
+    digits
+}
+
+fn numbered(digits: &str, radix: u32) -> Outcome<char> {
+    match u32::from_str_radix(digits, radix).ok().and_then(char::from_u32) {
+        Some(char) => Ok(char),
+        None => refuse_pattern("character value in \\x{} or \\o{} is too large"),
+    }
+}

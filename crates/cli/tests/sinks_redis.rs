@@ -168,7 +168,9 @@ async fn fetches_nothing(name: &str, lines: &str) {
     let mut seen = std::collections::BTreeSet::new();
     for generation in 1..=4 {
         delivered(&server, generation).await;
-        seen.insert(sdk.token());
+        let token = sdk.token();
+        assert_eq!(token, server.token("shop").await.token(), "{name} has the token of now");
+        seen.insert(token);
         if name != "dingtalk-sdk" {
             sdk.works();
         }

@@ -257,11 +257,15 @@ impl Server {
 
     /// Waits until the credential has a generation other than this one, and returns its token.
     pub async fn next_token(&self, name: &str, after: u64) -> Answer {
+        // Twice the wait of a poll and more: some tests' tokens take that long to rotate.
+        let patience = tokio::time::Instant::now() + 4 * PATIENCE;
         loop {
             let answer = self.get(&format!("/v1/credentials/{name}/token?after={after}&wait=20s")).await;
             if answer.status == 200 && answer.generation() != after {
                 return answer;
             }
+            let late = tokio::time::Instant::now() > patience;
+            assert!(!late, "no token after {after}: {answer:?}; it said:\n{}", self.log());
         }
     }
 

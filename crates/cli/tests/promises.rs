@@ -216,7 +216,8 @@ async fn keep_reading(lab: Arc<Lab>, server: Arc<Mutex<Option<String>>>, uses: A
     loop {
         let url = server.lock().unwrap().clone();
         let Some(url) = url else { return };
-        // The server may be dead at any moment: only what it hands out counts.
+        // The server may be dead at any moment: only what it hands out counts, for as long as it says.
+        let asked = tokio::time::Instant::now();
         let read = http.get(format!("{url}/v1/credentials/shop/token")).bearer_auth(lab::KEY).send().await;
         let answer = match read {
             Ok(answer) => answer,
@@ -227,8 +228,11 @@ async fn keep_reading(lab: Arc<Lab>, server: Arc<Mutex<Option<String>>>, uses: A
         };
         let Ok(held) = answer.json::<serde_json::Value>().await else { continue };
         if let Some(token) = held["token"].as_str() {
-            assert!(lab.accepts(&http, token).await, "{held}");
-            uses.fetch_add(1, Ordering::Relaxed);
+            let accepted = lab.accepts(&http, token).await;
+            if asked.elapsed().as_secs() < held["expires_in"].as_u64().unwrap() {
+                assert!(accepted, "{held}");
+                uses.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum Effect {
         kind: FetchKind,
         /// When the core stops waiting. A later answer is still welcome.
         timeout: Span,
+        /// The token to ask with, of the credential from which this one is derived.
+        source: Option<Secret>,
     },
     /// Store a token; answer `Kept`, `KeepFailed` or `KeepSuperseded`.
     Keep {

@@ -11,6 +11,8 @@ pub enum Event {
     Tick,
     /// Somebody waits for a token and there is none.
     Wanted,
+    /// Something about the credential whose token this one is fetched with is different now.
+    SourceChanged,
     /// The intent of this attempt is stored: the exclusive fetch may begin.
     Intended {
         /// The attempt.

@@ -157,6 +157,12 @@ failure_kinds! {
     /// The secret could not be read where the configuration points to.
     SecretUnavailable = "secret_unavailable", Class::Blocked(Some(Span::minutes(1))),
         "Make the secret readable where the configuration points to.";
+    /// The token with which a derived credential asks was refused.
+    SourceRefused = "source_refused", Class::Transient,
+        "Nothing to do unless it lasts: the token that this credential is derived from is being replaced.";
+    /// There is no token with which a derived credential could ask.
+    SourceUnavailable = "source_unavailable", Class::Transient,
+        "Mend the credential that this one is derived from: `tokenward status` shows what ails it.";
     /// What must be stored before asking could not be stored.
     StoreUnavailable = "store_unavailable", Class::Transient,
         "Free space on the disk that holds `data_dir`, or make it writable; Tokenward tries again by itself.";

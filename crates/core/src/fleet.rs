@@ -4,9 +4,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::credential::{Context, Credential, RefreshRefused, ReportAnswer, Spec};
+use crate::credential::{Context, Credential, RefreshRefused, ReportAnswer, Source, SourceWish, Spec};
 use crate::effect::Effect;
 use crate::event::Event;
+use crate::graph::{Cycle, Graph};
 use crate::name::Name;
 use crate::record::Record;
 use crate::secret::Secret;
@@ -45,6 +46,7 @@ impl Settings {
 pub struct Fleet {
     credentials: Vec<Option<Credential>>,
     names: HashMap<Name, CredentialId>,
+    graph: Graph,
     wheel: Wheel,
     settings: Settings,
     next_attempt: u64,
@@ -64,6 +66,7 @@ impl Fleet {
         Fleet {
             credentials: Vec::new(),
             names: HashMap::new(),
+            graph: Graph::default(),
             wheel: Wheel::new(now.boot),
             settings,
             next_attempt: u64::from(settings.epoch) << 32,
@@ -84,6 +87,14 @@ impl Fleet {
         self.wheel.set(index, credential.next_wakeup());
         self.credentials.push(Some(credential));
         id
+    }
+
+    /// From now on `derived` is fetched with the token of `source`.
+    ///
+    /// # Errors
+    /// `source` itself needs `derived`.
+    pub fn derive(&mut self, derived: CredentialId, source: CredentialId) -> Result<(), Cycle> {
+        self.graph.derive(derived, source)
     }
 
     /// Something happened to one credential.
@@ -203,6 +214,10 @@ impl Fleet {
         effects: &mut Effects,
         act: impl FnOnce(&mut Credential, &mut Context<'_>) -> T,
     ) -> Option<T> {
+        let source = self.graph.source(id);
+        let lent = source.map_or(Source::Unneeded, |source| {
+            self.get(source).map_or(Source::Missing, |source| source.lend(now))
+        });
         let credential = self.credentials.get_mut(id.0 as usize)?.as_mut()?;
         let mut context = Context {
             now,
@@ -212,10 +227,39 @@ impl Fleet {
             boot_id: self.settings.boot_id,
             draining: self.draining,
             embedded: self.settings.embedded,
+            source: lent,
+            source_wish: None,
         };
         let answer = act(credential, &mut context);
+        let wish = context.source_wish;
         self.wheel.set(id.0, credential.next_wakeup());
+        let shows = self.scratch.iter().any(|effect| matches!(effect, Effect::Publish { .. }));
         effects.extend(self.scratch.drain(..).map(|effect| (id, effect)));
+        if let (Some(source), Some(wish)) = (source, wish) {
+            self.grant_wish(source, wish, now, effects);
+        }
+        if shows {
+            self.tell_derived(id, now, effects);
+        }
         Some(answer)
+    }
+
+    fn grant_wish(&mut self, source: CredentialId, wish: SourceWish, now: Now, effects: &mut Effects) {
+        match wish {
+            SourceWish::Token => self.handle(source, Event::Wanted, now, effects),
+            SourceWish::Refused { generation, proven } => {
+                self.report(source, generation, proven, now, effects);
+            }
+        }
+    }
+
+    /// Whoever is derived from a credential that shows something new may have waited for it. There is no way round
+    /// along these edges, so this comes to an end.
+    fn tell_derived(&mut self, source: CredentialId, now: Now, effects: &mut Effects) {
+        for index in 0..self.graph.derived(source).len() {
+            if let Some(derived) = self.graph.derived(source).get(index).copied() {
+                self.handle(derived, Event::SourceChanged, now, effects);
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@ pub mod effect;
 pub mod event;
 pub mod failure;
 pub mod fleet;
+pub mod graph;
 pub mod name;
 pub mod policy;
 pub mod record;

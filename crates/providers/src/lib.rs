@@ -12,6 +12,8 @@ mod reading;
 mod wechat;
 pub mod wechat_callback;
 mod wechat_dialect;
+pub mod wechat_signature;
+mod wechat_ticket;
 
 use core::fmt;
 
@@ -29,6 +31,7 @@ pub use oauth2::{ClientAuth, OAuth2};
 pub use reading::Reading;
 pub use wechat::{TokenApi, WeChat};
 pub use wechat_dialect::Said;
+pub use wechat_ticket::{TicketKind, WeChatTicket};
 
 /// One credential's way of talking to its platform.
 pub trait Provider: fmt::Debug + Send + Sync {
@@ -45,7 +48,8 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// served only while none of this has changed.
     fn identity(&self) -> Vec<(&'static str, String)>;
 
-    /// The request for a token.
+    /// The request for a token. The secret is the app's; for a credential that is derived from another, it is the
+    /// token of that one.
     fn token_request(&self, base_url: &str, secret: &Secret, kind: FetchKind) -> Request;
 
     /// What the answer to it means.
@@ -68,6 +72,11 @@ pub trait Provider: fmt::Debug + Send + Sync {
 
     /// The app's id at the platform.
     fn app_id(&self) -> &str;
+
+    /// Whether calls are made with its token.
+    fn takes_calls(&self) -> bool {
+        true
+    }
 
     /// Where the token of a call goes.
     fn placement(&self) -> Placement;

@@ -61,10 +61,23 @@ pub fn nonsense(answer: &Answer, what: &str) -> (Failure, Outcome) {
 /// # Errors
 /// The answer is not of that form.
 pub fn grant(answer: &Answer, body: &Value, assumed: Span, longest: Span) -> Reading {
-    let token = match body.get("access_token").and_then(Value::as_str) {
+    grant_of("access_token", answer, body, assumed, longest)
+}
+
+/// The same, where the token has another name.
+///
+/// # Errors
+/// The answer is not of that form.
+pub fn grant_of(name: &str, answer: &Answer, body: &Value, assumed: Span, longest: Span) -> Reading {
+    let token = match body.get(name).and_then(Value::as_str) {
         Some(token) if is_sound_token(token) => Secret::new(token),
-        Some(_) => return Err(nonsense(answer, "an `access_token` that is empty or not printable ASCII")),
-        None => return Err(nonsense(answer, "JSON without an `access_token`")),
+        Some(_) => {
+            return Err(nonsense(
+                answer,
+                &format!("a value of `{name}` that is empty or not printable ASCII"),
+            ));
+        }
+        None => return Err(nonsense(answer, &format!("JSON without `{name}`"))),
     };
     match life(body.get("expires_in"), assumed, longest) {
         Ok(life) => Ok(Grant { token, life }),

@@ -114,10 +114,7 @@ impl Provider for WeChat {
         };
         match errcode(&body) {
             None | Some(0) => reading::grant(answer, &body, LIFE, LIFE),
-            Some(code) => {
-                let message = body.get("errmsg").and_then(Value::as_str).unwrap_or_default();
-                Err((self.refusal(code, message), Outcome::Refused))
-            }
+            Some(code) => Err((self.refusal(code, errmsg(&body)), Outcome::Refused)),
         }
     }
 
@@ -128,9 +125,8 @@ impl Provider for WeChat {
 
     fn complaint(&self, answer: &Answer) -> Option<Refusal> {
         let body = answer.json()?;
-        let code = errcode(&body).filter(|code| matches!(code, 40_001 | 40_014 | 42_001))?;
-        let message = body.get("errmsg").and_then(Value::as_str).unwrap_or_default();
-        Some(Refusal { code: code.to_string().into(), message: reading::clip(message) })
+        let code = errcode(&body).filter(|code| refuses_token(*code))?;
+        Some(Refusal { code: code.to_string().into(), message: reading::clip(errmsg(&body)) })
     }
 
     fn app_id(&self) -> &str {
@@ -158,7 +154,7 @@ impl Provider for WeChat {
             return Verdict::Unclear;
         };
         match errcode(&body) {
-            Some(40_001 | 40_014 | 42_001) => Verdict::Dead,
+            Some(code) if refuses_token(code) => Verdict::Dead,
             Some(0) => Verdict::Alive,
             None if body.get("ip_list").is_some_and(Value::is_array) => Verdict::Alive,
             _ => Verdict::Unclear,
@@ -166,13 +162,22 @@ impl Provider for WeChat {
     }
 }
 
-fn errcode(body: &Value) -> Option<i64> {
+/// Whether a call with this code was refused because of its token.
+pub(crate) fn refuses_token(code: i64) -> bool {
+    matches!(code, 40_001 | 40_014 | 42_001)
+}
+
+pub(crate) fn errcode(body: &Value) -> Option<i64> {
     reading::loose_text(body.get("errcode")?)?.parse().ok()
+}
+
+pub(crate) fn errmsg(body: &Value) -> &str {
+    body.get("errmsg").and_then(Value::as_str).unwrap_or_default()
 }
 
 impl WeChat {
     /// What a refusal to issue a token means.
-    fn refusal(&self, code: i64, message: &str) -> Failure {
+    pub(crate) fn refusal(&self, code: i64, message: &str) -> Failure {
         let kind = match code {
             -1 => FailureKind::PlatformBusy,
             40_001 | 40_125 | 41_004 => FailureKind::BadSecret,

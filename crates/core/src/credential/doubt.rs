@@ -124,6 +124,10 @@ impl Credential {
         match self.begin_unplanned(Cause::Report, FetchKind::Plain, cx) {
             Ok(()) => ReportAnswer::Pending,
             Err(Hindrance::Budget(Exhausted { until, .. })) => ReportAnswer::Limited { until },
+            Err(Hindrance::NoSource) => {
+                self.wait_for_source(Plan::new(now, Cause::Report, FetchKind::Plain), cx);
+                ReportAnswer::Failing
+            }
             Err(Hindrance::StoreFails | Hindrance::Draining) => ReportAnswer::Failing,
         }
     }

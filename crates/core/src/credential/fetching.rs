@@ -2,7 +2,7 @@
 
 use super::doubt::WORTH_WAITING;
 use super::keeping::STALLED;
-use super::{Context, Credential, Held, NEAR, Phase, Plan};
+use super::{Context, Credential, Held, NEAR, Phase, Plan, Source};
 use crate::budget::{Budget, Cause, Exhausted};
 use crate::effect::{Effect, Happening};
 use crate::event::{Grant, Outcome};
@@ -29,6 +29,8 @@ pub enum RefreshRefused {
     Draining,
     /// This platform's token cannot be fetched: it is pushed.
     NotFetchable,
+    /// There is no token of the credential from which this one is derived.
+    NoSource,
 }
 
 /// Why an attempt cannot begin now.
@@ -36,6 +38,8 @@ pub enum RefreshRefused {
 pub(super) enum Hindrance {
     Draining,
     StoreFails,
+    /// There is no token to ask with.
+    NoSource,
     Budget(Exhausted),
 }
 
@@ -73,6 +77,7 @@ impl Credential {
         self.begin_unplanned(Cause::Person, kind, cx).map_err(|hindrance| match hindrance {
             Hindrance::Draining => RefreshRefused::Draining,
             Hindrance::StoreFails => RefreshRefused::StoreFails,
+            Hindrance::NoSource => RefreshRefused::NoSource,
             Hindrance::Budget(Exhausted { until, .. }) => RefreshRefused::Limited { until },
         })?;
         self.advance(cx);
@@ -113,6 +118,7 @@ impl Credential {
             Ok(()) => self.start(self.plan, cx),
             Err(Hindrance::Draining) => {}
             Err(Hindrance::StoreFails) => self.wait_for_store(cx),
+            Err(Hindrance::NoSource) => self.wait_for_source(self.plan, cx),
             Err(Hindrance::Budget(exhausted)) => self.on_budget_refused(exhausted, cx.now),
         }
     }
@@ -124,6 +130,9 @@ impl Credential {
         if self.unkept.is_some() && !self.is_last_resort(cx) {
             // An intent stored now would fence off the token that waits to be stored.
             return Err(Hindrance::StoreFails);
+        }
+        if matches!(cx.source, Source::Awaited | Source::Missing) {
+            return Err(Hindrance::NoSource);
         }
         self.take_budget(plan.cause, plan.kind, cx.now).map_err(|exhausted| {
             let wait = exhausted.until - cx.now.boot;
@@ -206,6 +215,11 @@ impl Credential {
 
     /// Asks the platform.
     fn send(&mut self, cx: &mut Context<'_>) {
+        let Some(source) = self.borrow_token(cx) else {
+            let detail = "the token of the credential that this one is derived from came to its end";
+            self.fail(Failure::new(FailureKind::SourceUnavailable, detail), Outcome::NotSent, cx);
+            return;
+        };
         // Storing the intent may have taken a while: a token's life begins when the platform is asked.
         self.attempt.started = cx.now.boot;
         self.attempt.phase = Phase::Fetching;
@@ -213,6 +227,7 @@ impl Credential {
             attempt: self.attempt.id,
             kind: self.attempt.kind,
             timeout: self.policy.fetch_timeout(self.attempt.kind),
+            source,
         });
     }
 
@@ -278,6 +293,7 @@ impl Credential {
         }
         self.attempt.phase = Phase::Over;
         self.dirty = true;
+        self.forget_refused_source();
         let end = self.attempt.started + grant.life;
         match &self.held {
             Some(held) if held.token == grant.token => self.on_unchanged(end, cx),
@@ -372,6 +388,7 @@ impl Credential {
         if kind == FailureKind::BadSecret {
             cx.effects.push(Effect::RereadSecret);
         }
+        self.note_refused_source(kind, cx);
         let (at, failure) =
             if ambiguous { self.after_ambiguous(failure, cx) } else { self.after_refusal(failure, cx) };
         self.retry_from = at;

@@ -17,6 +17,7 @@ mod fetching;
 mod foreign;
 mod keeping;
 mod restore;
+mod source;
 
 use std::sync::Arc;
 
@@ -35,9 +36,11 @@ use crate::view::{Offer, State, Told, Trouble, View};
 use doubt::Probe;
 use foreign::Foreign;
 use keeping::{STALLED, Unkept};
+use source::Borrowed;
 
 pub use doubt::ReportAnswer;
 pub use fetching::RefreshRefused;
+pub use source::{Source, SourceWish};
 
 /// What a credential is told about itself by the configuration.
 #[derive(Clone, Debug)]
@@ -73,6 +76,7 @@ pub struct Credential {
     probe: Probe,
     budget: Budget,
     foreign: Foreign,
+    borrowed: Borrowed,
     state: State,
     dirty: bool,
 }
@@ -94,6 +98,10 @@ pub struct Context<'a> {
     pub draining: bool,
     /// Whether the store is ours alone, so that a fetch without a stored intent is thinkable.
     pub embedded: bool,
+    /// The token to ask with, where it takes one.
+    pub source: Source,
+    /// What the source is to do.
+    pub source_wish: Option<SourceWish>,
 }
 
 /// The token in hand.
@@ -204,6 +212,7 @@ impl Credential {
             probe: Probe::default(),
             budget: Budget::default(),
             foreign: Foreign::default(),
+            borrowed: Borrowed::default(),
             state: State::Pending,
             dirty: true,
         }
@@ -214,6 +223,7 @@ impl Credential {
         match event {
             Event::Tick => {}
             Event::Wanted => self.on_wanted(cx),
+            Event::SourceChanged => self.on_source_changed(cx),
             Event::Intended { attempt } => self.on_intended(attempt, cx),
             Event::IntentFailed { attempt } => self.on_intent_failed(attempt, cx),
             Event::Granted { attempt, grant } => self.on_granted(attempt, grant, cx),

@@ -11,7 +11,9 @@ use tokenward_core::failure::FailureKind;
 use tokenward_core::secret::Secret;
 use tokenward_core::semantics::FetchKind;
 use tokenward_core::time::Span;
-use tokenward_providers::{Answer, Baidu, ClientAuth, OAuth2, Provider, Reading, Request, TokenApi, WeChat};
+use tokenward_providers::{
+    Answer, Baidu, ClientAuth, OAuth2, Provider, Reading, Request, TicketKind, TokenApi, WeChat, WeChatTicket,
+};
 
 use crate::everyone::{Anyone, everyone};
 
@@ -41,6 +43,11 @@ enum Credential {
     WeChat {
         app_id: String,
         token_api: String,
+    },
+    #[serde(rename = "wechat-ticket")]
+    Ticket {
+        app_id: String,
+        kind: String,
     },
     Baidu {
         client_id: String,
@@ -166,6 +173,7 @@ impl Exchange {
         match self.credential {
             Credential::Every => "every",
             Credential::WeChat { .. } => "wechat",
+            Credential::Ticket { .. } => WeChatTicket::PLATFORM,
             Credential::Baidu { .. } => "baidu",
             Credential::OAuth2 { .. } => "oauth2",
         }
@@ -196,6 +204,11 @@ impl Credential {
                     other => panic!("`token_api` is {other:?}"),
                 };
                 vec![("wechat", Box::new(WeChat { app_id: app_id.clone(), token_api }))]
+            }
+            Credential::Ticket { app_id, kind } => {
+                let app = WeChat { app_id: app_id.clone(), token_api: TokenApi::Stable };
+                let kind = TicketKind::parse(kind).unwrap_or_else(|| panic!("`kind` is {kind:?}"));
+                vec![("wechat-ticket", Box::new(WeChatTicket { app, kind }))]
             }
             Credential::Baidu { client_id } => {
                 vec![("baidu", Box::new(Baidu { client_id: client_id.clone() }))]

@@ -14,6 +14,9 @@ pub struct CredentialStatus {
     /// The vendor whose API is called.
     #[schema(example = "wechat")]
     pub platform: String,
+    /// The credential with whose token it is fetched, where it is a ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived_from: Option<String>,
     /// `pending`, `live`, `retrying`, `contested`, `blocked` or `expired`.
     #[schema(example = "live")]
     pub state: String,

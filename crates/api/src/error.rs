@@ -110,6 +110,12 @@ error_codes! {
     /// There is nowhere to call.
     NotCallable = "not_callable", 409, "This credential has nowhere to call",
         "Add `base_url` to the credential: where the gateway sends its calls.";
+    /// The credential does not make this signature.
+    CannotSign = "cannot_sign", 409, "This credential does not make this signature",
+        "Name a credential of the platform \"wechat-ticket\": kind \"jsapi\" and `domains` for pages, kind \"wx_card\" for cards.";
+    /// Pages of this domain are not signed.
+    DomainNotAllowed = "domain_not_allowed", 403, "Pages of this domain are not signed",
+        "Add the page's domain to `domains` of [credentials.NAME] in the configuration, if it is yours.";
     /// The rules do not allow this call.
     CallNotAllowed = "call_not_allowed", 403, "This call is not allowed",
         "Use another path, or change `paths` of the client or [credentials.NAME.gateway] in the configuration.";

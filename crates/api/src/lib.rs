@@ -6,6 +6,7 @@
 mod callback;
 mod credential;
 mod error;
+mod sign;
 mod token;
 
 pub mod path;
@@ -16,4 +17,5 @@ pub use credential::{
     SinkStatus,
 };
 pub use error::{ErrorCode, PlatformError, Problem};
+pub use sign::{CardRequest, CardSignature, PageRequest, PageSignature};
 pub use token::{RefreshRequest, ReportRequest, Token};

@@ -43,6 +43,18 @@ pub fn refresh(name: &str) -> String {
     format!("{CREDENTIALS}/{name}/refresh")
 }
 
+/// Where a page is signed with a ticket.
+#[must_use]
+pub fn sign_page(ticket: &str) -> String {
+    format!("/v1/sign/{ticket}/js-sdk")
+}
+
+/// Where a card is signed with a ticket.
+#[must_use]
+pub fn sign_card(ticket: &str) -> String {
+    format!("/v1/sign/{ticket}/card")
+}
+
 /// An operation of a cloud database.
 #[must_use]
 pub fn cloud_database(credential: &str, env: &str, operation: &str) -> String {

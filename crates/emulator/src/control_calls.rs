@@ -18,6 +18,7 @@ use crate::moment::Moment;
 use crate::params::Params;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::wechat::Signed;
 
 /// One call may move the clock by a hundred years at most; more is a slip of the pen.
 const LONGEST_ADVANCE: Duration = Duration::from_secs(100 * 365 * 86_400);
@@ -32,6 +33,21 @@ struct InvalidateBody {
 #[serde(deny_unknown_fields)]
 struct TimeBody {
     advance: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignatureBody {
+    app_id: String,
+    timestamp: u64,
+    signature: String,
+    url: Option<String>,
+    #[serde(rename = "nonceStr")]
+    nonce_str_of_page: Option<String>,
+    card_id: Option<String>,
+    nonce_str: Option<String>,
+    code: Option<String>,
+    openid: Option<String>,
 }
 
 /// Why a control call did nothing.
@@ -55,11 +71,12 @@ pub(crate) fn answer(machine: &mut Machine, wall: Moment, path: &str, request: &
         ("fault", &Method::DELETE) => Ok(json!({ "cleared": machine.clear_faults(wall) })),
         ("invalidate", &Method::POST) => invalidate(machine, wall, request),
         ("functions", &Method::GET) => Ok(function_runs(machine)),
+        ("signature", &Method::POST) => signature(machine, wall, request),
         ("time", &Method::GET) => Ok(json!({ "now": machine.now(wall).to_string() })),
         ("time", &Method::POST) => advance(machine, wall, request),
         ("" | "stats" | "functions", _) => return Reply::method_not_allowed("GET"),
         ("fault", _) => return Reply::method_not_allowed("GET, POST, DELETE"),
-        ("invalidate", _) => return Reply::method_not_allowed("POST"),
+        ("invalidate" | "signature", _) => return Reply::method_not_allowed("POST"),
         ("time", _) => return Reply::method_not_allowed("GET, POST"),
         // Its POST goes out to the network, which is not the machine's: the shell answers it.
         ("push", _) => return Reply::method_not_allowed("POST"),
@@ -90,6 +107,8 @@ fn index() -> Value {
             "GET /_emulator/time": "the emulator's clock",
             "POST /_emulator/push": "{\"url\", \"token\", \"aes_key\", \"app_id\", \"mode\", \"format\", \"content\", …}: \
                 the platform calls back",
+            "POST /_emulator/signature": "{\"app_id\", \"timestamp\", \"signature\", and \"nonceStr\", \"url\" of a page or \
+                \"nonce_str\", \"card_id\", \"code\"?, \"openid\"? of a card}: would WeChat's app accept it?",
             "GET /_emulator/functions": "the last 100 runs of cloud functions",
         },
         "fault_kinds": FaultKind::NAMES,
@@ -129,6 +148,26 @@ fn invalidate(machine: &mut Machine, wall: Moment, request: &Request) -> Result<
         if request.body.is_empty() { InvalidateBody::default() } else { read(&request.body)? };
     let tokens = machine.invalidate(wall, body.app_id.as_deref())?;
     Ok(json!({ "invalidated": tokens }))
+}
+
+/// What WeChat's app does when a page calls `wx.config`, or a card is added.
+fn signature(machine: &Machine, wall: Moment, request: &Request) -> Result<Value, ControlError> {
+    let body: SignatureBody = read(&request.body)?;
+    let optional = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let signed = match (&body.url, &body.nonce_str_of_page, &body.card_id, &body.nonce_str) {
+        (Some(url), Some(nonce), None, None) => Signed::Page { nonce, timestamp: body.timestamp, url },
+        (None, None, Some(card_id), Some(nonce)) => {
+            let fixed = [card_id.clone(), nonce.clone(), body.timestamp.to_string()];
+            let given = [optional(&body.code), optional(&body.openid)].into_iter().flatten();
+            Signed::Card { values: fixed.into_iter().chain(given).collect() }
+        }
+        _ => {
+            let text = "a page has \"url\" and \"nonceStr\", a card has \"card_id\" and \"nonce_str\"";
+            return Err(bad_request(text));
+        }
+    };
+    let accepted = machine.accepts_signature(wall, &body.app_id, &signed, &body.signature)?;
+    Ok(json!({ "accepted": accepted }))
 }
 
 fn advance(machine: &mut Machine, wall: Moment, request: &Request) -> Result<Value, ControlError> {

@@ -28,7 +28,7 @@ use crate::request::Request;
 use crate::route::{Platform, Route, collapse_slashes};
 use crate::settings::{Settings, SettingsError};
 use crate::stats::Stats;
-use crate::wechat::WeChat;
+use crate::wechat::{Signed, WeChat};
 use crate::{control_calls, stand_in, subject};
 
 /// Moves an allow-list check to another address than the peer's.
@@ -184,6 +184,18 @@ impl Machine {
             + self.oauth2.forget_tokens(app, now);
         self.ledger.happened(now, Happening::Invalidated { app_id: app_id.map(str::to_owned), tokens });
         Ok(tokens)
+    }
+
+    /// Whether WeChat's app would accept a signature made with a ticket.
+    pub(crate) fn accepts_signature(
+        &self,
+        wall: Moment,
+        app_id: &str,
+        signed: &Signed<'_>,
+        signature: &str,
+    ) -> Result<bool, UnknownApp> {
+        let app = self.find(app_id)?;
+        Ok(self.wechat.accepts(app, signed, signature, self.now(wall)))
     }
 
     /// Adds a fault and returns its id.

@@ -51,6 +51,12 @@ pub struct Settings {
     pub stable_minute_quota: u32,
     /// How often a month the counters of an app may be cleared. Default 10.
     pub clear_quota_limit: u32,
+    /// WeChat's calls for tickets per app and day. The platform calls them "very limited" and names no number.
+    /// Default 10,000.
+    pub ticket_daily_quota: u32,
+    /// Answer with the same ticket until its end, instead of a new one beside it. Off by default: neither is
+    /// documented.
+    pub repeat_tickets: bool,
     /// Whether a third classic fetch within the overlap kills the oldest token at once. Default true; this
     /// is documented for a sister platform only, and the stricter reading.
     pub strict_newest_two: bool,
@@ -108,6 +114,8 @@ impl Default for Settings {
             stable_daily_quota: 500_000,
             stable_minute_quota: 10_000,
             clear_quota_limit: 10,
+            ticket_daily_quota: 10_000,
+            repeat_tickets: false,
             strict_newest_two: true,
             force_keeps_overlap: false,
             superseded_code: DeadTokenCode::InvalidCredential,

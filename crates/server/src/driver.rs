@@ -260,10 +260,10 @@ impl Running {
                 entry.publish(*view);
             }
             Effect::Tell(_) => {}
-            Effect::Fetch { attempt, kind, timeout } => {
+            Effect::Fetch { attempt, kind, timeout, source } => {
                 let (egress, material) = (driver.egress.clone(), Arc::clone(material));
                 let patience = Duration::from_millis(u64::try_from(timeout.0).unwrap_or(0));
-                self.spawn(id, async move { egress.fetch(material, attempt, kind, patience).await });
+                self.spawn(id, async move { egress.fetch(material, attempt, kind, source, patience).await });
             }
             Effect::Probe { probe, token } => {
                 let (egress, material) = (driver.egress.clone(), Arc::clone(material));

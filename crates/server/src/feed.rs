@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 
 use crate::schedule::Schedule;
 use crate::sinks::Standing;
+use crate::ticket::Ticket;
 
 /// All published credentials. Built once, before anything is served.
 #[derive(Debug, Default)]
@@ -37,6 +38,8 @@ pub struct Entry {
     pub platform: &'static str,
     /// The times at which it is refreshed, if any are named.
     pub schedule: Option<Arc<Schedule>>,
+    /// What it is beside a token fetched with a secret.
+    pub ticket: Option<Arc<Ticket>>,
     /// Counters that metrics show.
     pub counts: Counts,
     /// How its sinks stand.
@@ -130,6 +133,7 @@ impl Feed {
         id: CredentialId,
         platform: &'static str,
         schedule: Option<Arc<Schedule>>,
+        ticket: Option<Arc<Ticket>>,
         sinks: Vec<Arc<Standing>>,
     ) {
         self.names.insert(name.clone(), self.entries.len());
@@ -138,6 +142,7 @@ impl Feed {
             id,
             platform,
             schedule,
+            ticket,
             counts: Counts::default(),
             sinks,
             calls: ArcSwap::default(),

@@ -48,7 +48,8 @@ impl Egress {
         Ok(Egress { http: way_out(config)? })
     }
 
-    /// Asks for a token. With several secrets, the next is tried once when one is refused.
+    /// Asks for a token: with `source`, the token of another credential, or else with the secret. With several
+    /// secrets, the next is tried once when one is refused.
     ///
     /// After `patience` the attempt counts as lost, so nothing more is sent shortly before.
     pub async fn fetch(
@@ -56,11 +57,12 @@ impl Egress {
         material: Arc<Material>,
         attempt: u64,
         kind: FetchKind,
+        source: Option<Secret>,
         patience: Duration,
     ) -> Event {
         let give_up = tokio::time::Instant::now() + patience * 3 / 4;
-        let secrets = material.secrets();
-        let mut refused = None;
+        let secrets = source.map_or_else(|| material.secrets(), |token| Arc::new(vec![token]));
+        let mut refused: Option<(Failure, Outcome)> = None;
         for (index, secret) in secrets.iter().enumerate() {
             match self.fetch_with(&material, secret, kind, give_up).await {
                 Ok(grant) => {
@@ -69,7 +71,7 @@ impl Egress {
                 }
                 Err((failure, outcome)) => {
                     let next = failure.kind == FailureKind::BadSecret;
-                    refused = Some((failure, outcome));
+                    refused = Some((scrub(failure, &material, secret), outcome));
                     if !next || tokio::time::Instant::now() >= give_up {
                         break;
                     }
@@ -80,7 +82,7 @@ impl Egress {
             let failure = Failure::new(FailureKind::SecretUnavailable, "there is no secret to ask with");
             (failure, Outcome::NotSent)
         });
-        Event::Failed { attempt, failure: scrub(failure, &material), outcome }
+        Event::Failed { attempt, failure, outcome }
     }
 
     /// Tries one base URL after the other, as long as nothing was sent; first the one that answered last.
@@ -100,7 +102,7 @@ impl Egress {
             match self.exchange(request, TIMEOUT).await {
                 Ok(answer) => {
                     material.prefer_place(index);
-                    return material.provider.read_token(&material.scrub_answer(answer));
+                    return material.provider.read_token(&material.scrub_answer(answer, secret));
                 }
                 Err(Trouble::Unknown(failure)) => return Err((failure, Outcome::Unknown)),
                 Err(Trouble::NotSent(failure)) => last = Some(failure),
@@ -231,13 +233,13 @@ pub(crate) fn reasons(error: &reqwest::Error) -> String {
     }
 }
 
-/// A failure as it came from outside, without any secret in it.
-fn scrub(failure: Failure, material: &Material) -> Failure {
-    let refusal = failure.refusal.map(|refusal| Refusal {
-        code: material.scrub(&refusal.code).into(),
-        message: material.scrub(&refusal.message).into(),
-    });
-    Failure { refusal, detail: material.scrub(&failure.detail).into(), ..failure }
+/// A failure as it came from outside, without any secret in it, and without the one that was asked with.
+fn scrub(failure: Failure, material: &Material, asked_with: &Secret) -> Failure {
+    let scrub = |text: &str| material.scrub_also(text, asked_with).into();
+    let refusal = failure
+        .refusal
+        .map(|refusal| Refusal { code: scrub(&refusal.code), message: scrub(&refusal.message) });
+    Failure { refusal, detail: scrub(&failure.detail), ..failure }
 }
 
 fn unusable(error: &reqwest::Error) -> ConfigError {

@@ -23,6 +23,7 @@ pub mod schedule;
 mod serve;
 mod sinks;
 mod telemetry;
+mod ticket;
 mod token_index;
 mod try_out;
 

@@ -154,26 +154,36 @@ impl Material {
     #[must_use]
     pub fn scrub(&self, text: &str) -> String {
         let secrets = self.secrets.load();
-        let forms = secrets.iter().flat_map(|secret| {
-            let text = secret.expose();
-            [text.to_owned(), tokenward_providers::encode(text)]
-        });
-        forms
-            .filter(|form| form.len() >= SHORTEST)
-            .fold(text.to_owned(), |text, form| text.replace(&form, "…"))
+        secrets.iter().fold(text.to_owned(), |text, secret| without(&text, secret))
+    }
+
+    /// The same, and without what was asked with: for a ticket, that is a token.
+    #[must_use]
+    pub fn scrub_also(&self, text: &str, asked_with: &Secret) -> String {
+        without(&self.scrub(text), asked_with)
     }
 
     /// An answer with every secret taken out of its body, in case a platform or a proxy repeats it.
     #[must_use]
-    pub fn scrub_answer(&self, mut answer: Answer) -> Answer {
+    pub fn scrub_answer(&self, mut answer: Answer, asked_with: &Secret) -> Answer {
         if let Ok(text) = std::str::from_utf8(&answer.body) {
-            let scrubbed = self.scrub(text);
+            let scrubbed = self.scrub_also(text, asked_with);
             if scrubbed != text {
                 answer.body = scrubbed.into_bytes();
             }
         }
         answer
     }
+}
+
+/// A text without a secret, also as it would stand in a query.
+fn without(text: &str, secret: &Secret) -> String {
+    let secret = secret.expose();
+    let forms = [secret.to_owned(), tokenward_providers::encode(secret)];
+    forms
+        .iter()
+        .filter(|form| form.len() >= SHORTEST)
+        .fold(text.to_owned(), |text, form| text.replace(form.as_str(), "…"))
 }
 
 fn read(sources: &[SecretSource]) -> Result<Vec<Secret>, SourceError> {

@@ -350,7 +350,18 @@ async fn restore(
         let id = fleet.add(credential, now, &mut effects);
         let standings = config.sinks.iter().map(|sink| Arc::new(sinks::standing(sink))).collect();
         let platform = material.provider.platform();
-        feed.add(material.name.clone(), id, platform, config.schedule.clone(), standings);
+        let (schedule, ticket) = (config.schedule.clone(), config.ticket.clone());
+        feed.add(material.name.clone(), id, platform, schedule, ticket, standings);
+    }
+    for (index, ticket) in config.credentials.iter().enumerate() {
+        if let (Some(ticket), Some(entry)) = (&ticket.ticket, feed.iter().nth(index)) {
+            fleet.derive(entry.id, ticket.source).map_err(|_| {
+                ConfigError::outside(
+                    "a ticket needs itself.",
+                    "Derive it from the credential that holds the app's secret.",
+                )
+            })?;
+        }
     }
     for (id, effect) in effects {
         if let (tokenward_core::effect::Effect::Publish { view }, Some(entry)) = (effect, feed.get(id)) {

@@ -18,3 +18,4 @@ mod sockets;
 mod stable;
 mod statistics;
 mod storage;
+mod tickets;

@@ -2,6 +2,7 @@
 
 use super::period_counter::PeriodCounter;
 use super::slot::Slot;
+use super::tickets::Ticket;
 use crate::moment::Moment;
 
 /// One app at WeChat. The two token interfaces share nothing but the monthly count of clearings.
@@ -18,6 +19,9 @@ pub(crate) struct Account {
     /// Forced refreshes, by day.
     pub(crate) forced: PeriodCounter,
     pub(crate) last_forced: Option<Moment>,
+    pub(crate) tickets: Vec<Ticket>,
+    /// Calls for tickets, by day.
+    pub(crate) ticket_calls: PeriodCounter,
     /// Clearings of the counters, by month.
     pub(crate) cleared: PeriodCounter,
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariants: every answer is HTTP 200; an unknown, superseded or forgotten token is refused before the body
 //! of a call is looked at; a refused request changes no counter of the platform. Deliberately absent: what
-//! business calls really do, third-party platforms, tickets.
+//! business calls really do, third-party platforms.
 
 mod account;
 mod business;
@@ -11,6 +11,7 @@ mod login;
 mod period_counter;
 mod refusal;
 mod slot;
+mod tickets;
 mod token_calls;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use crate::moment::{Moment, millis};
 use crate::route::Route;
 use account::Account;
 pub(crate) use refusal::{Refusal, json_reply};
+pub(crate) use tickets::Signed;
 
 /// The state of the platform.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +86,7 @@ impl WeChat {
         }
         let decision = match desk.route {
             Route::ClearQuota => self.clear_quota(desk, app),
+            Route::Ticket => self.ticket(desk, app),
             Route::Cloud(call) => return Ok(Answer::of_cloud(errand(desk, call, app))),
             _ => business::call(desk, app),
         };

@@ -31,6 +31,7 @@ impl Refusal {
     pub(crate) const INVALID_CODE: Self = Self(40029);
     pub(crate) const INVALID_REFRESH_TOKEN: Self = Self(40030);
     pub(crate) const INVALID_URL: Self = Self(40066);
+    pub(crate) const INVALID_ARGUMENTS: Self = Self(40097);
     pub(crate) const INVALID_APPSECRET: Self = Self(40125);
     pub(crate) const IP_NOT_LISTED: Self = Self(40164);
     pub(crate) const SECRET_FROZEN: Self = Self(40243);
@@ -55,6 +56,7 @@ impl Refusal {
             40002 => "invalid grant_type",
             40007 => "invalid media_id",
             40013 => "invalid appid",
+            40097 => "invalid args",
             40014 => "invalid access_token",
             40029 => "invalid code",
             40030 => "invalid refresh_token",

@@ -8,7 +8,7 @@ use tokenward_core::name::Name;
 use tokenward_core::policy::{Lead, Policy};
 use tokenward_core::semantics::IssueSemantics;
 use tokenward_core::time::Span;
-use tokenward_providers::{Baidu, ClientAuth, Defaults, OAuth2, Provider, TokenApi, WeChat};
+use tokenward_providers::{Baidu, ClientAuth, Defaults, OAuth2, Provider, TokenApi, WeChat, WeChatTicket};
 
 use super::SecretRef;
 use super::calls::CallRules;
@@ -16,8 +16,10 @@ use super::reader::{Placed, Reader, Section};
 use super::schedule::ScheduleConfig;
 use super::sink::{self, SinkConfig};
 use super::sink_cloud;
+use super::ticket::{self, TicketConfig};
 use crate::clock;
 use crate::schedule::Schedule;
+use crate::ticket::Ticket;
 
 /// `[credentials.NAME]`
 #[derive(Clone, Debug)]
@@ -38,8 +40,11 @@ pub struct CredentialConfig {
     pub calls: CallRules,
     /// Where each new token is written.
     pub sinks: Vec<SinkConfig>,
+    /// What it is beside a token fetched with a secret: a ticket fetched with another credential's token.
+    pub ticket: Option<Arc<Ticket>>,
+    pub(super) unresolved: Option<TicketConfig>,
     app: Option<App>,
-    span: Range<usize>,
+    pub(super) span: Range<usize>,
 }
 
 /// What makes two WeChat credentials rivals.
@@ -51,7 +56,7 @@ struct App {
     hosts: Vec<String>,
 }
 
-const PLATFORMS: [&str; 3] = ["wechat", "baidu", "oauth2"];
+const PLATFORMS: [&str; 4] = ["wechat", "baidu", "oauth2", WeChatTicket::PLATFORM];
 const REFRESH: [&str; 9] = [
     "lead",
     "schedule",
@@ -70,12 +75,13 @@ impl CredentialConfig {
         mut section: Section<'_>,
         reader: &mut Reader,
     ) -> Option<CredentialConfig> {
-        let example = "platform = \"wechat\", \"baidu\" or \"oauth2\"";
+        let example = "platform = \"wechat\", \"baidu\", \"oauth2\" or \"wechat-ticket\"";
         let platform = section.required_string("platform", example, reader)?;
         let built = match platform.value.as_str() {
             "wechat" => wechat(&mut section, reader),
             "baidu" => baidu(&mut section, reader),
             "oauth2" => oauth2(&mut section, reader),
+            WeChatTicket::PLATFORM => ticket::read(&mut section, reader),
             other => {
                 let message = format!("the platform {other:?} is not known");
                 reader.error(platform.span, message, format!("Platforms are {}.", PLATFORMS.join(", ")));
@@ -84,7 +90,12 @@ impl CredentialConfig {
         };
         let mut refresh = section.section("refresh", reader);
         let schedule = ScheduleConfig::read(&mut refresh, reader);
-        let calls = CallRules::read(section.section("gateway", reader), reader);
+        let is_called = platform.value != WeChatTicket::PLATFORM;
+        let calls = if is_called {
+            CallRules::read(section.section("gateway", reader), reader)
+        } else {
+            CallRules::default()
+        };
         let sinks = SinkConfig::read_all(&mut section, reader);
         let defaults = built.as_ref().map(|built| (built.provider.defaults(), built.provider.semantics()));
         let policy = read_policy(refresh, defaults, reader);
@@ -93,10 +104,11 @@ impl CredentialConfig {
                 &["platform", "app_id", "app_secret", "token_api", "base_url", "refresh", "gateway", "sinks"]
             }
             "baidu" => &["platform", "client_id", "client_secret", "base_url", "refresh", "gateway", "sinks"],
+            WeChatTicket::PLATFORM => &ticket::KEYS,
             _ => &OAUTH2_KEYS,
         };
         section.finish(known, reader);
-        let Built { provider, base_urls, secrets, app } = built?;
+        let Built { provider, base_urls, secrets, app, ticket } = built?;
         let mut policy = policy?;
         policy.probe = policy.probe && probes(&*provider, &base_urls);
         if let Some(schedule) = &schedule {
@@ -113,6 +125,8 @@ impl CredentialConfig {
             schedule: schedule.map(|schedule| schedule.schedule),
             calls,
             sinks,
+            ticket: None,
+            unresolved: ticket,
             app,
             span,
         })
@@ -149,11 +163,24 @@ fn probes(provider: &dyn Provider, base_urls: &[String]) -> bool {
     base_urls.first().is_some_and(|url| provider.probe_request(url, &nothing).is_some())
 }
 
-struct Built {
+/// What the keys of one platform say.
+pub(super) struct Built {
     provider: Arc<dyn Provider>,
     base_urls: Vec<String>,
     secrets: Vec<SecretRef>,
     app: Option<App>,
+    ticket: Option<TicketConfig>,
+}
+
+impl Built {
+    /// Nothing but how the platform is talked to.
+    pub(super) fn new(provider: Arc<dyn Provider>) -> Built {
+        Built { provider, base_urls: Vec::new(), secrets: Vec::new(), app: None, ticket: None }
+    }
+
+    pub(super) fn with_ticket(self, ticket: TicketConfig) -> Built {
+        Built { ticket: Some(ticket), ..self }
+    }
 }
 
 fn wechat(section: &mut Section<'_>, reader: &mut Reader) -> Option<Built> {
@@ -172,7 +199,8 @@ fn wechat(section: &mut Section<'_>, reader: &mut Reader) -> Option<Built> {
     let app_id = app_id?.value;
     let hosts = base_urls.iter().map(|url| platform_host(url)).collect();
     let app = Some(App { id: app_id.clone(), token_api, hosts });
-    Some(Built { provider: Arc::new(WeChat { app_id, token_api }), base_urls, secrets, app })
+    let provider = Arc::new(WeChat { app_id, token_api });
+    Some(Built { base_urls, secrets, app, ..Built::new(provider) })
 }
 
 fn baidu(section: &mut Section<'_>, reader: &mut Reader) -> Option<Built> {
@@ -180,7 +208,7 @@ fn baidu(section: &mut Section<'_>, reader: &mut Reader) -> Option<Built> {
     let secrets = section.secrets("client_secret", true, reader);
     let base_urls = base_urls(section, Some("https://aip.baidubce.com"), reader);
     let provider = Arc::new(Baidu { client_id: client_id?.value });
-    Some(Built { provider, base_urls, secrets, app: None })
+    Some(Built { base_urls, secrets, ..Built::new(provider) })
 }
 
 const OAUTH2_KEYS: [&str; 13] = [
@@ -228,7 +256,7 @@ fn oauth2(section: &mut Section<'_>, reader: &mut Reader) -> Option<Built> {
         extra,
         assumed_life,
     };
-    Some(Built { provider: Arc::new(provider), base_urls, secrets, app: None })
+    Some(Built { base_urls, secrets, ..Built::new(Arc::new(provider)) })
 }
 
 fn read_extra(section: &mut Section<'_>, reader: &mut Reader) -> Vec<(String, String)> {

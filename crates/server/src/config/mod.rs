@@ -20,6 +20,7 @@ mod sink_cloud;
 mod sink_redis;
 mod sink_webhook;
 mod span_text;
+mod ticket;
 
 use std::path::{Path, PathBuf};
 
@@ -164,6 +165,7 @@ impl Config {
         for (name, section) in root.named_sections("credentials", &mut reader) {
             credentials.extend(CredentialConfig::read(&name, section, &mut reader));
         }
+        ticket::resolve(&mut credentials, &mut reader);
         credential::check_together(&credentials, &mut reader);
         let mut clients = Vec::new();
         for (name, section) in root.named_sections("clients", &mut reader) {

@@ -171,9 +171,15 @@ impl Gateway {
     /// It has no base URL.
     pub fn route(&self, entry: &Entry) -> Result<&Route, Box<Problem>> {
         let route = self.routes.get(entry.id.0 as usize).filter(|route| !route.places.is_empty());
-        route.ok_or_else(|| {
-            ErrorCode::NotCallable
-                .problem(format!("{} has no base_url, so there is nowhere to call", entry.name))
+        route.ok_or_else(|| match &entry.ticket {
+            Some(ticket) => {
+                let detail = format!("{} is a ticket: no calls are made with it", entry.name);
+                let mut problem = ErrorCode::NotCallable.problem(detail);
+                problem.next_step = format!("Call with {}, from which it is derived.", ticket.from);
+                problem
+            }
+            None => ErrorCode::NotCallable
+                .problem(format!("{} has no base_url, so there is nowhere to call", entry.name)),
         })
     }
 }

@@ -65,8 +65,8 @@ impl Gateway {
         let mut origins: HashMap<Authority, Arc<Origin>> = HashMap::new();
         let mut routes = Vec::with_capacity(materials.len());
         for (material, credential) in materials.iter().zip(&config.credentials) {
-            let places = material.base_urls.iter().filter_map(|url| place(url, &connector, &mut origins));
-            let places = places.collect();
+            let urls = material.base_urls.iter().filter(|_| material.provider.takes_calls());
+            let places = urls.filter_map(|url| place(url, &connector, &mut origins)).collect();
             routes.push(Route { material: Arc::clone(material), places, rules: credential.calls.clone() });
         }
         Ok(Gateway { routes })

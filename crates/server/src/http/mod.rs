@@ -14,6 +14,7 @@ mod refresh;
 mod report;
 mod request_id;
 mod routes;
+mod sign;
 mod status;
 mod tls;
 mod token;

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use http::Response;
 use serde_json::{Value, json};
 use tokenward_api::{
-    CallbackMessage, CallbackMessages, CredentialList, CredentialStatus, Problem, RedeliverRequest,
-    Redelivered, RefreshRequest, ReportRequest, Token,
+    CallbackMessage, CallbackMessages, CardRequest, CardSignature, CredentialList, CredentialStatus,
+    PageRequest, PageSignature, Problem, RedeliverRequest, Redelivered, RefreshRequest, ReportRequest, Token,
 };
 use utoipa::OpenApi;
 
@@ -29,6 +29,10 @@ use super::answer::{Body, text};
         Problem,
         RefreshRequest,
         ReportRequest,
+        PageRequest,
+        PageSignature,
+        CardRequest,
+        CardSignature,
         Token
     ))
 )]
@@ -86,6 +90,16 @@ fn paths() -> Value {
             "summary": "Refresh now (needs the right `admin`)",
             "requestBody": body("RefreshRequest"),
             "responses": responses("CredentialStatus", &[400, 401, 403, 404, 409, 413, 429, 503]),
+        }},
+        "/v1/sign/{ticket}/js-sdk": { "parameters": [parameter("ticket")], "post": {
+            "summary": "Signs a page for the JS-SDK with a ticket of the kind `jsapi` (needs the right `call`)",
+            "requestBody": body("PageRequest"),
+            "responses": responses("PageSignature", &[400, 401, 403, 404, 409, 413, 503, 504]),
+        }},
+        "/v1/sign/{ticket}/card": { "parameters": [parameter("ticket")], "post": {
+            "summary": "Signs a card with a ticket of the kind `wx_card` (needs the right `call`)",
+            "requestBody": body("CardRequest"),
+            "responses": responses("CardSignature", &[400, 401, 403, 404, 409, 413, 503, 504]),
         }},
         "/v1/callbacks/messages": { "get": {
             "summary": "Messages of callbacks that wait or were given up, the oldest first (on the admin socket only)",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{Response, StatusCode};
 use tokenward_api::{ErrorCode, RefreshRequest};
 use tokenward_core::credential::RefreshRefused;
+use tokenward_core::time::Span;
 use tokio::sync::oneshot;
 
 use super::answer::{Body, Refusal, json};
@@ -63,6 +64,11 @@ fn explain(entry: &Entry, refused: RefreshRefused) -> Refusal {
             ErrorCode::StoreFails.problem(detail).into()
         }
         RefreshRefused::Draining => ErrorCode::ShuttingDown.problem("nothing is fetched any more").into(),
+        RefreshRefused::NoSource => {
+            let from = entry.ticket.as_ref().map(|ticket| ticket.from.as_str()).unwrap_or_default();
+            let detail = format!("there is no usable token of {from}, from which {} is derived", entry.name);
+            Refusal::retry(ErrorCode::NoUsableToken.problem(detail), Span::seconds(10))
+        }
         RefreshRefused::NotFetchable => {
             let detail = format!("{} is pushed by its platform and cannot be fetched", entry.name);
             ErrorCode::Malformed.problem(detail).into()

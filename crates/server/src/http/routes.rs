@@ -8,13 +8,13 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use http::uri::Scheme;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use tokenward_api::{ErrorCode, path};
 
-use super::answer::{Body, Refusal};
+use super::answer::{Body, Refusal, json};
 use super::door::Entrance;
-use super::{Api, cloud, credentials, health, oauth, openapi, refresh, report, token};
+use super::{Api, cloud, credentials, health, oauth, openapi, refresh, report, sign, token};
 use crate::callback;
 use crate::clients::Caller;
 use crate::config::Right;
@@ -67,6 +67,8 @@ fn routes(scheme: Scheme) -> Router<Arc<Api>> {
         .route("/v1/credentials/{name}/report", post(post_report))
         .route("/v1/credentials/{name}/refresh", post(post_refresh))
         .route("/v1/credentials/{name}/token", get(no_such_path))
+        .route("/v1/sign/{ticket}/js-sdk", post(sign_page))
+        .route("/v1/sign/{ticket}/card", post(sign_card))
         .route(path::CALLBACK_MESSAGES, get(list_messages))
         .route(path::CALLBACK_REDELIVER, post(redeliver))
         .route("/v1/cloud/{credential}/{env}/database/{operation}", post(cloud_database))
@@ -144,6 +146,34 @@ async fn post_refresh(
         let entry = caller.get()?.permit(&api.feed, &name, Right::Admin)?.entry();
         let body = read_json(request.into_body()).await?;
         refresh::refresh(&api, entry, body).await
+    };
+    Routed::of(answer.await)
+}
+
+async fn sign_page(
+    State(api): State<Arc<Api>>,
+    Extension(caller): WithCaller,
+    Path(ticket): Path<String>,
+    request: Request<axum::body::Body>,
+) -> Routed {
+    let answer = async {
+        let caller = caller.get()?;
+        let body = read_json(request.into_body()).await?;
+        Ok(json(StatusCode::OK, &sign::page(&api, &caller, &ticket, &body).await?))
+    };
+    Routed::of(answer.await)
+}
+
+async fn sign_card(
+    State(api): State<Arc<Api>>,
+    Extension(caller): WithCaller,
+    Path(ticket): Path<String>,
+    request: Request<axum::body::Body>,
+) -> Routed {
+    let answer = async {
+        let caller = caller.get()?;
+        let body = read_json(request.into_body()).await?;
+        Ok(json(StatusCode::OK, &sign::card(&api, &caller, &ticket, &body).await?))
     };
     Routed::of(answer.await)
 }

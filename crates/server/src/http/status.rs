@@ -21,6 +21,7 @@ pub fn of(entry: &Entry, now: Now) -> CredentialStatus {
     CredentialStatus {
         name: entry.name.as_str().to_owned(),
         platform: entry.platform.to_owned(),
+        derived_from: entry.ticket.as_ref().map(|ticket| ticket.from.as_str().to_owned()),
         state: view.state.as_str().to_owned(),
         usable: !matches!(view.read(now.boot), Reading::Nothing),
         generation: view.generation,

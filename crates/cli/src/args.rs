@@ -61,6 +61,9 @@ pub enum Command {
         /// Only this one, in detail
         name: Option<String>,
     },
+    /// Sign a page or a card with a WeChat ticket
+    #[command(subcommand)]
+    Sign(crate::command::sign::Sign),
     /// Take over a live token that another program keeps
     Import(crate::command::import::Wishes),
     /// Make a certificate for a facade whose SDKs cannot be pointed elsewhere
@@ -125,6 +128,12 @@ pub struct Emulate {
     /// Classic fetches a day
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     pub daily_quota: u32,
+    /// Calls for tickets a day, for each app
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub ticket_daily_quota: u32,
+    /// Answer with the same ticket until its end
+    #[arg(long)]
+    pub repeat_tickets: bool,
     /// Where documents and files of the cloud are kept [default: until it stops]
     #[arg(long, value_name = "DIR")]
     pub cloud_dir: Option<PathBuf>,

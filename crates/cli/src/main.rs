@@ -65,6 +65,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Status { name } => {
             command::status::run(&place::server(config)?, name.as_deref(), json).await
         }
+        Command::Sign(what) => command::sign::run(&place::server(config)?, what).await,
         Command::Import(wishes) => command::import::run(&place::config_path(config), wishes, json).await,
         Command::Cert { dir, host, days } => command::cert::run(&dir, &host, days, json),
         Command::Callback(what) => command::callback::run(&place::server(config)?, what, json).await,

@@ -9,7 +9,10 @@ use reqwest::{Method, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokenward_api::{CredentialList, CredentialStatus, Problem, RefreshRequest, ReportRequest, Token, path};
+use tokenward_api::{
+    CardRequest, CardSignature, CredentialList, CredentialStatus, PageRequest, PageSignature, Problem,
+    RefreshRequest, ReportRequest, Token, path,
+};
 
 use crate::{ClientError, Cloud};
 
@@ -94,6 +97,22 @@ impl Client {
     /// It would break what holders were told (unless forced), or the budget forbids it.
     pub async fn refresh(&self, credential: &str, force: bool) -> Result<CredentialStatus, ClientError> {
         self.post(&path::refresh(&segment(credential)), &RefreshRequest { force }).await
+    }
+
+    /// Signs a page for the JS-SDK with a ticket of the kind `jsapi`: what `wx.config` takes.
+    ///
+    /// # Errors
+    /// The page's domain is not one of the ticket's, or there is no ticket now.
+    pub async fn sign_page(&self, ticket: &str, url: &str) -> Result<PageSignature, ClientError> {
+        self.post(&path::sign_page(&segment(ticket)), &PageRequest { url: url.to_owned() }).await
+    }
+
+    /// Signs a card with a ticket of the kind `wx_card`: what `wx.addCard` takes.
+    ///
+    /// # Errors
+    /// The credential is no such ticket, or there is no ticket now.
+    pub async fn sign_card(&self, ticket: &str, card: &CardRequest) -> Result<CardSignature, ClientError> {
+        self.post(&path::sign_card(&segment(ticket)), card).await
     }
 
     /// A credential's standing.

@@ -29,6 +29,8 @@ pub async fn run(flags: Emulate, json: bool) -> Result<(), Failure> {
         force_interval: flags.force_interval,
         clock_skew: flags.clock_skew,
         daily_quota: flags.daily_quota,
+        ticket_daily_quota: flags.ticket_daily_quota,
+        repeat_tickets: flags.repeat_tickets,
         cloud,
         ..Settings::default()
     };

@@ -14,6 +14,7 @@ pub mod emulate;
 pub mod import;
 pub mod refresh;
 pub mod serve;
+pub mod sign;
 pub mod status;
 pub mod token;
 

@@ -53,6 +53,42 @@ fn requests(lab: &Lab, path: &str) -> u64 {
     stats["by_path"][path]["requests"].as_u64().unwrap_or(0)
 }
 
+const TICKET: &str = "[credentials.pages]\nplatform = \"wechat-ticket\"\nfrom = \"shop\"\nkind = \"jsapi\"\n";
+
+async fn ticket(server: &Server, token: &str, kind: &str) -> Answer {
+    get(server, &format!("/cgi-bin/ticket/getticket?access_token={token}&type={kind}")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_of_ours_is_handed_out_and_asked_for_once() {
+    for facade in [with_facade, with_handles] {
+        let lab = Lab::new(documented()).await;
+        let server = lab.serve(&facade(&format!("{TICKET}{}", classic("5m"))));
+        let token = token(&server).await;
+        let (one, other) = (ticket(&server, &token, "jsapi").await, ticket(&server, &token, "jsapi").await);
+        assert_eq!((errcode(&one), &one.body["ticket"]), (0, &other.body["ticket"]));
+        assert_eq!(one.body["ticket"], server.token("pages").await.token());
+        assert_eq!(requests(&lab, "/cgi-bin/ticket/getticket"), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_that_is_not_configured_is_asked_for_upstream() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&with_facade(&format!("{TICKET}{}", classic("5m"))));
+    let token = token(&server).await;
+    let (one, other) = (ticket(&server, &token, "wx_card").await, ticket(&server, &token, "wx_card").await);
+    assert_eq!(errcode(&one), 0);
+    assert_ne!(one.body["ticket"], other.body["ticket"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_token_of_ours_there_is_no_ticket() {
+    let lab = Lab::new(documented()).await;
+    let server = lab.serve(&with_facade(&format!("{TICKET}{}", classic("5m"))));
+    assert_eq!(errcode(&ticket(&server, "nonsense", "jsapi").await), 40001);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_to_ask_for_a_token_gives_the_same_one_and_costs_one_fetch() {
     let lab = Lab::new(documented()).await;

@@ -11,6 +11,7 @@ mod hints;
 mod issue;
 mod pass;
 mod say;
+mod ticket;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use hints::Hints;
 pub struct Facade {
     config: FacadeConfig,
     apps: HashMap<String, Vec<App>>,
+    tickets: ticket::Tickets,
     token_index: Arc<TokenIndex>,
     handles: Handles,
     hints: Hints,
@@ -100,6 +102,7 @@ impl Facade {
         Some(Facade {
             config: config.facade.clone()?,
             apps,
+            tickets: ticket::all(config),
             token_index: Arc::clone(token_index),
             handles: Handles::new(Arc::clone(keys), materials.to_vec()),
             hints: Hints::default(),
@@ -149,7 +152,13 @@ impl Facade {
                 Method::POST => self.issue(api, target, body, true).await,
                 _ => Err(Said::PostRequired.into()),
             },
-            _ => {
+            path => {
+                if path == "cgi-bin/ticket/getticket"
+                    && parts.method == Method::GET
+                    && let Some(ticket) = self.ticket(api, target).await?
+                {
+                    return Ok(ticket);
+                }
                 let response: Response<Relay> =
                     self.pass(api, target, parts.method, parts.headers, body).await?;
                 Ok(response.map(|mut body| {

@@ -80,7 +80,7 @@ impl Facade {
     }
 
     /// The holder of a token of ours, also of one that is over, or of a handle.
-    fn by_token<'f>(&self, api: &'f Api, target: Target<'_>) -> Result<Whose<'f>, Declined> {
+    pub(super) fn by_token<'f>(&self, api: &'f Api, target: Target<'_>) -> Result<Whose<'f>, Declined> {
         let given = target.parameter("access_token").map_err(bad_target)?;
         let given = given.filter(|given| !given.is_empty()).ok_or(Said::TokenMissing)?;
         let token = percent_decode_str(given).decode_utf8_lossy();

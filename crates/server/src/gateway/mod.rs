@@ -47,6 +47,14 @@ pub struct Route {
     rules: CallRules,
 }
 
+impl Route {
+    /// The app's id at its platform.
+    #[must_use]
+    pub fn app_id(&self) -> &str {
+        self.material.provider.app_id()
+    }
+}
+
 /// One base URL.
 #[derive(Clone)]
 struct Place {

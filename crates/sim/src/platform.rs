@@ -16,6 +16,8 @@ pub(crate) struct Platform {
     tokens: BTreeMap<u64, Issued>,
     /// The newest and the one before it (rotating platforms), or the current one (idempotent ones).
     slots: Vec<u64>,
+    /// Tickets and their ends.
+    tickets: BTreeMap<u64, Boot>,
     pub(crate) is_down: bool,
     last_forced: Option<Boot>,
 }
@@ -46,6 +48,7 @@ impl Platform {
             next: 0,
             tokens: BTreeMap::new(),
             slots: Vec::new(),
+            tickets: BTreeMap::new(),
             is_down: false,
             last_forced: None,
         }
@@ -58,6 +61,24 @@ impl Platform {
             IssueSemantics::IdempotentUntilNearExpiry => self.idempotent(asker, kind, now),
             _ => Some((self.issue(asker, now), self.life)),
         }
+    }
+
+    /// Answers a request for a ticket with one and its life; `None` when the token is dead.
+    pub(crate) fn ticket(&mut self, token: u64, now: Boot) -> Option<(u64, Span)> {
+        if !self.is_alive(token, now) {
+            return None;
+        }
+        let number = self.tickets.len() as u64 + 1;
+        self.tickets.insert(number, now + self.life);
+        Some((number, self.life))
+    }
+
+    pub(crate) fn newest_ticket(&self) -> u64 {
+        self.tickets.len() as u64
+    }
+
+    pub(crate) fn is_ticket_alive(&self, ticket: u64, now: Boot) -> bool {
+        self.tickets.get(&ticket).is_some_and(|end| now < *end)
     }
 
     fn issue(&mut self, asker: Asker, now: Boot) -> u64 {

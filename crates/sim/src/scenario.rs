@@ -35,6 +35,8 @@ pub(crate) struct Scenario {
     pub(crate) reads: Span,
     /// In a thousand reads: the reader claims a refusal that did not happen.
     pub(crate) false_reports: i64,
+    /// Whether a ticket is derived from the token.
+    pub(crate) ticket: bool,
 }
 
 /// Fires at every full step of the wall clock.
@@ -49,6 +51,17 @@ impl Timetable for Every {
 }
 
 impl Scenario {
+    /// The ticket's own rules.
+    pub(crate) fn ticket_policy(&self) -> Policy {
+        Policy {
+            semantics: IssueSemantics::Coexisting,
+            lead: Lead::Share,
+            schedule: None,
+            probe: false,
+            ..self.policy.clone()
+        }
+    }
+
     pub(crate) fn draw(random: &mut Random) -> Scenario {
         let semantics = random.pick(&[
             IssueSemantics::RotateWithOverlap,
@@ -97,9 +110,12 @@ impl Scenario {
             operators: random.pick(&[None, None, Some(unit.part(4, 1))]),
             reads: life.part(1, 200),
             false_reports: random.pick(&[0, 0, 20, 200]),
+            ticket: false,
         };
         // Drawn last, so that a seed means what it meant before there were schedules.
         scenario.policy.schedule = draw_schedule(random, semantics, unit);
+        // And this after that, for the same reason.
+        scenario.ticket = random.per_mille(400);
         scenario
     }
 }

@@ -1,22 +1,24 @@
 //! The store: writes arrive late, fail, or are the last thing before a crash.
 
 use tokenward_core::event::Event;
+use tokenward_core::fleet::CredentialId;
 use tokenward_core::time::Span;
 use tokenward_store::{Applied, Fault, Store as _, Write};
 
 use super::{Accident, Ack, Coming, Played, World};
+use crate::node::ID;
 
 impl World {
-    pub(super) fn write(&mut self, life: u32, write: Write, ack: Ack) {
+    pub(super) fn write(&mut self, life: u32, id: CredentialId, write: Write, ack: Ack) {
         let delay = if self.random.per_mille(20) { 4_000 } else { 20 };
         let delay = Span(self.random.between(1, delay));
         // One writer: what was written first arrives first.
         let at = (self.now.boot + delay).max(self.last_write);
         self.last_write = at;
-        self.come(at - self.now.boot, Coming::Store(life, Box::new(write), ack));
+        self.come(at - self.now.boot, Coming::Store(life, id, Box::new(write), ack));
     }
 
-    pub(super) fn carry_out_write(&mut self, life: u32, write: &Write, ack: Ack) -> Played {
+    pub(super) fn carry_out_write(&mut self, life: u32, id: CredentialId, write: &Write, ack: Ack) -> Played {
         // A write that was on its way when the node died may reach the disk or not.
         let alive = self.node.as_ref().is_some_and(|node| node.life == life);
         if !alive {
@@ -30,10 +32,10 @@ impl World {
         }
         let applied = pollster::block_on(self.store.apply(std::slice::from_ref(write)));
         let applied = applied.ok().and_then(|applied| applied.first().copied());
-        if !matches!(ack, Ack::Nothing) {
+        if id == ID && !matches!(ack, Ack::Nothing) {
             self.oracle.unstored = applied.is_none();
         }
-        if let (Ack::Intent(attempt) | Ack::Keep(attempt), Some(_)) = (ack, applied) {
+        if let (ID, Ack::Intent(attempt) | Ack::Keep(attempt), Some(_)) = (id, ack, applied) {
             self.oracle.stored_attempt = attempt;
         }
         if self.crashes_here() {
@@ -48,6 +50,6 @@ impl World {
             (Ack::Keep(attempt), Some(Applied::Superseded)) => Event::KeepSuperseded { attempt },
             (Ack::Keep(attempt), None) => Event::KeepFailed { attempt },
         };
-        self.hear(life, event)
+        self.hear(life, id, event)
     }
 }

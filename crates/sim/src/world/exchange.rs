@@ -16,7 +16,7 @@ use crate::platform::Asker;
 impl World {
     pub(super) fn send(&mut self, life: u32, attempt: u64, kind: FetchKind) -> Played {
         let now = self.now;
-        let exclusive = self.policy.semantics.is_exclusive(kind);
+        let exclusive = self.policies.token.semantics.is_exclusive(kind);
         let view = self.node.as_ref().and_then(|node| node.fleet.view(ID, now));
         let usable = view.is_some_and(|view| matches!(view.read(now.boot), Reading::Token(..)));
         let forced = self.oracle.forced_at.is_some_and(|at| now.boot - at < Span::minutes(1));
@@ -26,14 +26,14 @@ impl World {
         }
         self.attempts_in_flight += 1;
         self.oracle.sent_attempt = attempt;
-        self.oracle.send(exclusive, usable, forced, &self.policy, now.boot)?;
+        self.oracle.send(exclusive, usable, forced, &self.policies.token, now.boot)?;
         self.note(format!("sends attempt {attempt:x} {kind:?}"));
         let failed =
             |kind, outcome| Event::Failed { attempt, failure: Failure::new(kind, "simulated"), outcome };
         let delay = Span(self.random.between(1, 300));
         if !self.calm && self.random.per_mille(self.scenario.lost_requests) {
             let event = failed(FailureKind::Unreachable, Outcome::NotSent);
-            self.come(delay, Coming::Hear(life, event));
+            self.come(delay, Coming::Hear(life, ID, event));
             return Ok(());
         }
         self.come(delay, Coming::Fetch { life, attempt, kind });
@@ -57,7 +57,7 @@ impl World {
                 // Silence: the core gives up by itself.
                 _ => return Ok(()),
             };
-            self.come(back, Coming::Hear(life, event));
+            self.come(back, Coming::Hear(life, ID, event));
             return Ok(());
         }
         if !self.calm && self.random.per_mille(self.scenario.refusals) {
@@ -70,7 +70,7 @@ impl World {
                 FailureKind::IpNotAllowed,
                 fourth,
             ]);
-            self.come(back, Coming::Hear(life, failed(refusal, Outcome::Refused)));
+            self.come(back, Coming::Hear(life, ID, failed(refusal, Outcome::Refused)));
             return Ok(());
         }
         let event = match self.platform.fetch(Asker::Node, kind, now) {
@@ -88,13 +88,13 @@ impl World {
             // Later than the core waits, perhaps later than its next attempt.
             (true, 1) => {
                 let late = Span(self.random.between(1_000, self.scenario.life.part(1, 20).0.max(1_001)));
-                self.come(late, Coming::Hear(life, event));
+                self.come(late, Coming::Hear(life, ID, event));
                 return Ok(());
             }
             (true, 2) => failed(FailureKind::ConnectionLost, Outcome::Unknown),
             (true, _) => return Ok(()),
         };
-        self.come(back, Coming::Hear(life, event));
+        self.come(back, Coming::Hear(life, ID, event));
         Ok(())
     }
 
@@ -116,7 +116,7 @@ impl World {
         };
         let back = Span(self.random.between(1, 300));
         self.note(format!("platform says {verdict:?} of token {token}"));
-        self.come(back, Coming::Hear(life, Event::Probed { probe, verdict }));
+        self.come(back, Coming::Hear(life, ID, Event::Probed { probe, verdict }));
         Ok(())
     }
 }

@@ -2,12 +2,12 @@
 
 use tokenward_core::effect::Effect;
 use tokenward_core::event::Event;
-use tokenward_core::fleet::Effects;
+use tokenward_core::fleet::{CredentialId, Effects};
 use tokenward_core::time::{Boot, Span};
-use tokenward_store::Write;
+use tokenward_store::{Stored, Write};
 
 use super::{Ack, Coming, Played, World, brief, describe};
-use crate::node::{ID, Node, number};
+use crate::node::{ID, Node, TICKET, number};
 
 impl World {
     pub(super) fn start_node(&mut self) -> Played {
@@ -15,9 +15,14 @@ impl World {
         let salt = self.random.next();
         let rebooted = self.random.per_mille(300);
         self.boot_id += u64::from(rebooted);
-        let (node, stored) = Node::start(&self.store, &self.policy, salt, self.boot_id, self.now);
+        let (node, [stored, ticket]) = Node::start(&self.store, &self.policies, salt, self.boot_id, self.now);
         let life = node.life;
         self.note(format!("node starts its life {life}"));
+        let of_another_boot = |stored: &Stored| stored.record.clocks.boot_id != self.boot_id;
+        if ticket.as_ref().is_some_and(of_another_boot) && self.wall_was_moved {
+            // Only the wall clock tells how old a stored ticket is, and it was set.
+            self.excused_tickets = self.platform.newest_ticket();
+        }
         if let Some(stored) = stored
             && let Some(token) = stored.record.token
         {
@@ -61,27 +66,27 @@ impl World {
         self.carry_out(effects)
     }
 
-    pub(super) fn hear(&mut self, life: u32, event: Event) -> Played {
+    pub(super) fn hear(&mut self, life: u32, id: CredentialId, event: Event) -> Played {
         let now = self.now;
         let Some(node) = self.node.as_mut().filter(|node| node.life == life) else { return Ok(()) };
         let mut effects = Effects::new();
-        let line = format!("hears {}", brief(&event));
-        if matches!(event, Event::Granted { .. } | Event::Failed { .. }) {
+        let line = format!("{} hears {}", who(id), brief(&event));
+        if id == ID && matches!(event, Event::Granted { .. } | Event::Failed { .. }) {
             self.oracle.fetch_over();
             self.attempts_in_flight = self.attempts_in_flight.saturating_sub(1);
         }
-        node.fleet.handle(ID, event, now, &mut effects);
+        node.fleet.handle(id, event, now, &mut effects);
         self.note(line);
         self.carry_out(effects)
     }
 
     pub(super) fn carry_out(&mut self, effects: Effects) -> Played {
-        for (_, effect) in effects {
+        for (id, effect) in effects {
             if self.crashes_here() {
                 self.crash();
                 return Ok(());
             }
-            self.act(effect)?;
+            self.act(id, effect)?;
             if self.crashes_here() {
                 self.crash();
                 return Ok(());
@@ -94,34 +99,46 @@ impl World {
         !self.calm && self.random.per_mille(self.scenario.crashes)
     }
 
-    pub(super) fn act(&mut self, effect: Effect) -> Played {
+    pub(super) fn act(&mut self, id: CredentialId, effect: Effect) -> Played {
         let Some(life) = self.node.as_ref().map(|node| node.life) else { return Ok(()) };
         match effect {
             Effect::Intend { record } => {
                 let attempt = record.attempt;
-                self.write(life, Write::Intend(*record), Ack::Intent(attempt));
+                self.write(life, id, Write::Intend(*record), Ack::Intent(attempt));
             }
             Effect::Keep { attempt, record, token } => {
                 let sealed = token.expose().as_bytes().to_vec();
-                self.write(life, Write::Keep(*record, sealed), Ack::Keep(attempt));
+                self.write(life, id, Write::Keep(*record, sealed), Ack::Keep(attempt));
             }
-            Effect::Note { record } => self.write(life, Write::Note(*record), Ack::Nothing),
+            Effect::Note { record } => self.write(life, id, Write::Note(*record), Ack::Nothing),
+            Effect::Fetch { attempt, source, .. } if id == TICKET => {
+                self.send_for_ticket(life, attempt, source.as_ref())?;
+            }
             Effect::Fetch { attempt, kind, .. } => self.send(life, attempt, kind)?,
             Effect::Probe { probe, token } => {
                 let delay = Span(self.random.between(1, 500));
                 self.come(delay, Coming::Probe { life, probe, token: number(&token) });
             }
             Effect::Publish { view } => {
-                let line =
-                    format!("publishes generation {} {:?} {}", view.generation, view.state, describe(&view));
+                let line = format!(
+                    "{} publishes generation {} {:?} {}",
+                    who(id),
+                    view.generation,
+                    view.state,
+                    describe(&view)
+                );
                 if let Some(node) = self.node.as_mut() {
-                    node.view = *view;
+                    node.show(id, *view);
                 }
                 self.note(line);
             }
-            Effect::Tell(happening) => self.note(format!("tells {happening:?}")),
+            Effect::Tell(happening) => self.note(format!("{} tells {happening:?}", who(id))),
             Effect::RereadSecret => {}
         }
         Ok(())
     }
+}
+
+fn who(id: CredentialId) -> &'static str {
+    if id == ID { "token" } else { "ticket" }
 }

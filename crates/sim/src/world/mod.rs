@@ -5,20 +5,21 @@ mod disk;
 mod exchange;
 mod life;
 mod readers;
+mod ticket;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use tokenward_core::effect::Effect;
 use tokenward_core::event::Event;
-use tokenward_core::fleet::Effects;
+use tokenward_core::fleet::{CredentialId, Effects};
 use tokenward_core::policy::Policy;
 use tokenward_core::semantics::FetchKind;
 use tokenward_core::time::{Boot, Now, Span, Wall};
 use tokenward_core::view::Reading;
 use tokenward_store::{Fault, Memory, Write};
 
-use crate::node::{Node, number};
+use crate::node::{ID, Node, Policies, number};
 use crate::oracle::{Holder, Oracle, Violation};
 use crate::platform::Platform;
 use crate::random::Random;
@@ -41,11 +42,13 @@ pub struct Summary {
 #[derive(Clone, Debug)]
 enum Coming {
     /// The node hears of something, if it is still in that life.
-    Hear(u32, Event),
+    Hear(u32, CredentialId, Event),
     /// The store carries out a write of that life.
-    Store(u32, Box<Write>, Ack),
+    Store(u32, CredentialId, Box<Write>, Ack),
     /// A fetch arrives at the platform.
     Fetch { life: u32, attempt: u64, kind: FetchKind },
+    /// A request for a ticket arrives at the platform.
+    Ticket { life: u32, attempt: u64, token: u64 },
     /// A probe arrives at the platform.
     Probe { life: u32, probe: u64, token: u64 },
     /// A reader reads.
@@ -79,7 +82,7 @@ enum Accident {
 struct World {
     random: Random,
     scenario: Scenario,
-    policy: Arc<Policy>,
+    policies: Policies,
     now: Now,
     queue: BTreeMap<(Boot, u64), Coming>,
     sequence: u64,
@@ -96,6 +99,8 @@ struct World {
     /// When the last write arrives that is on its way to the store.
     last_write: Boot,
     boot_id: u64,
+    /// Nobody could know when tickets up to this one end.
+    excused_tickets: u64,
     trace_length: usize,
 }
 
@@ -121,8 +126,11 @@ impl World {
     fn new(seed: u64) -> World {
         let mut random = Random::new(seed);
         let scenario = Scenario::draw(&mut random);
-        let policy = Arc::new(scenario.policy.clone());
-        let Policy { semantics, overlap, renew_window, .. } = *policy;
+        let policies = Policies {
+            token: Arc::new(scenario.policy.clone()),
+            ticket: scenario.ticket.then(|| Arc::new(scenario.ticket_policy())),
+        };
+        let Policy { semantics, overlap, renew_window, .. } = *policies.token;
         // Somewhere within a week, so that midnights are met at any point.
         let start = Wall(1_795_140_000_000 + random.between(0, 7 * 86_400_000));
         World {
@@ -130,7 +138,7 @@ impl World {
             now: Now { boot: Boot(random.between(0, 100_000_000)), wall: start },
             random,
             scenario,
-            policy,
+            policies,
             queue: BTreeMap::new(),
             sequence: 0,
             store: Memory::new(),
@@ -143,6 +151,7 @@ impl World {
             attempts_in_flight: 0,
             last_write: Boot(0),
             boot_id: 1,
+            excused_tickets: 0,
             trace_length: TRACE,
         }
     }
@@ -162,7 +171,8 @@ impl World {
             self.start_node()?;
         }
         self.play_until(end + recovery)?;
-        self.check_recovered()
+        self.check_recovered()?;
+        self.check_ticket_recovered()
     }
 
     fn calm_down(&mut self) {
@@ -225,11 +235,12 @@ impl World {
 
     fn meet(&mut self, coming: Coming) -> Played {
         match coming {
-            Coming::Hear(life, event) => self.hear(life, event),
-            Coming::Store(life, write, ack) => self.carry_out_write(life, &write, ack),
+            Coming::Hear(life, id, event) => self.hear(life, id, event),
+            Coming::Store(life, id, write, ack) => self.carry_out_write(life, id, &write, ack),
             Coming::Fetch { life, attempt, kind } => self.fetch(life, attempt, kind),
+            Coming::Ticket { life, attempt, token } => self.ticket(life, attempt, token),
             Coming::Probe { life, probe, token } => self.probe(life, probe, token),
-            Coming::Read => self.read(),
+            Coming::Read => self.read().and_then(|()| self.read_ticket()),
             Coming::Use(holder) => self.use_token(holder),
             Coming::Accident(accident) => self.happen(accident),
             Coming::Restart => self.start_node(),
@@ -238,7 +249,9 @@ impl World {
 }
 
 fn has_fetch(effects: &Effects) -> bool {
-    effects.iter().any(|(_, effect)| matches!(effect, Effect::Fetch { .. } | Effect::Intend { .. }))
+    effects
+        .iter()
+        .any(|(id, effect)| *id == ID && matches!(effect, Effect::Fetch { .. } | Effect::Intend { .. }))
 }
 
 fn describe(view: &tokenward_core::view::View) -> String {

@@ -1,6 +1,7 @@
 // Lets a WeChat SDK from npm work against a facade. Reads one command a line, prints one JSON value a line.
 //
-// Commands: `token`, `followers` (a GET), `send` (a POST). The SDK is pointed at FACADE by what its page under
+// Commands: `token`, `followers` (a GET), `send` (a POST), and `page` and `card` (signatures, with tickets that it
+// fetches itself). The SDK is pointed at FACADE by what its page under
 // docs/sdk says, and otherwise used as its own documentation shows.
 import { mkdtempSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,6 +10,7 @@ import { createInterface } from "node:readline";
 
 const require = createRequire(import.meta.url);
 const { FACADE: facade, APPID: appid, SECRET: secret } = process.env;
+const page = "https://shop.example.com/cart?id=1";
 const message = { touser: "o1", msgtype: "text", text: { content: "hello" } };
 
 const sdks = {
@@ -19,6 +21,8 @@ const sdks = {
       token: async () => (await api.ensureAccessToken()).accessToken,
       followers: async () => (await api.getFollowers()).data.openid,
       send: async () => (await api.sendText("o1", "hello")).errcode,
+      page: async () => ({ ...(await api.getJsConfig({ url: page })), url: page }),
+      card: async () => ({ ...(await api.getCardExt({ card_id: "pCard", code: "7" })), card_id: "pCard" }),
     };
   },
   "wechat-api"() {
@@ -30,6 +34,7 @@ const sdks = {
       token: async () => (await promised((done) => api.getLatestToken(done))).accessToken,
       followers: async () => (await promised((done) => api.getFollowers(done))).data.openid,
       send: async () => (await promised((done) => api.sendText("o1", "hello", done))).errcode,
+      page: async () => ({ ...(await promised((done) => api.getJsConfig({ url: page }, done))), url: page }),
     };
   },
   "node-easywechat"() {
@@ -64,6 +69,7 @@ function easywechat(stable) {
     token: async () => app.getAccessToken().getToken(),
     followers: async () => (await client.get("/cgi-bin/user/get")).toObject().data.openid,
     send: async () => (await client.postJson("/cgi-bin/message/custom/send", message)).toObject().errcode,
+    page: async () => ({ ...(await app.getUtils().buildJsSdkConfig(page)), url: page }),
   };
 }
 

@@ -1,7 +1,7 @@
 """Lets a WeChat SDK from PyPI work against a facade. Reads one command a line, prints one JSON value a line.
 
-Commands: `token`, `followers` (a GET), `send` (a POST), and for wechatpy `cloud` (a round of the cloud database)
-and `files` (the rest of its cloud module). The SDK is pointed at FACADE by what its page under docs/sdk
+Commands: `token`, `followers` (a GET), `send` (a POST), and for wechatpy `cloud` (a round of the cloud database),
+`files` (the rest of its cloud module), and `page` (a signature, with a ticket that it fetches itself). The SDK is pointed at FACADE by what its page under docs/sdk
 says, and otherwise used as its own documentation shows.
 """
 
@@ -40,6 +40,13 @@ class Wechatpy:
 
     def send(self):
         return self.client.message.send_text("o1", "hello")["errcode"]
+
+    def page(self):
+        url = "https://shop.example.com/cart?id=1"
+        ticket, jsapi = self.client.jsapi.get_jsapi_ticket(), self.client.jsapi
+        said = {"nonceStr": "n0nce", "timestamp": 1414587457, "url": url}
+        said["signature"] = jsapi.get_jsapi_signature("n0nce", ticket, 1414587457, url)
+        return said
 
     def cloud(self):
         cloud, env, orders = self.client.cloud, "test", "db.collection('orders')"

@@ -108,7 +108,7 @@ fn index() -> Value {
             "POST /_emulator/push": "{\"url\", \"token\", \"aes_key\", \"app_id\", \"mode\", \"format\", \"content\", …}: \
                 the platform calls back",
             "POST /_emulator/signature": "{\"app_id\", \"timestamp\", \"signature\", and \"nonceStr\", \"url\" of a page or \
-                \"nonce_str\", \"card_id\", \"code\"?, \"openid\"? of a card}: would WeChat's app accept it?",
+                \"card_id\", \"nonce_str\"?, \"code\"?, \"openid\"? of a card}: would WeChat's app accept it?",
             "GET /_emulator/functions": "the last 100 runs of cloud functions",
         },
         "fault_kinds": FaultKind::NAMES,
@@ -156,13 +156,13 @@ fn signature(machine: &Machine, wall: Moment, request: &Request) -> Result<Value
     let optional = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let signed = match (&body.url, &body.nonce_str_of_page, &body.card_id, &body.nonce_str) {
         (Some(url), Some(nonce), None, None) => Signed::Page { nonce, timestamp: body.timestamp, url },
-        (None, None, Some(card_id), Some(nonce)) => {
-            let fixed = [card_id.clone(), nonce.clone(), body.timestamp.to_string()];
-            let given = [optional(&body.code), optional(&body.openid)].into_iter().flatten();
+        (None, None, Some(card_id), nonce) => {
+            let fixed = [card_id.clone(), body.timestamp.to_string()];
+            let given = [optional(nonce), optional(&body.code), optional(&body.openid)].into_iter().flatten();
             Signed::Card { values: fixed.into_iter().chain(given).collect() }
         }
         _ => {
-            let text = "a page has \"url\" and \"nonceStr\", a card has \"card_id\" and \"nonce_str\"";
+            let text = "a page has \"url\" and \"nonceStr\", a card has \"card_id\"";
             return Err(bad_request(text));
         }
     };

@@ -38,6 +38,7 @@ use keeping::{STALLED, Unkept};
 
 pub use doubt::ReportAnswer;
 pub use fetching::RefreshRefused;
+pub use restore::highest_generation;
 
 /// What a credential is told about itself by the configuration.
 #[derive(Clone, Debug)]

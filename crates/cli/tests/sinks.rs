@@ -200,9 +200,6 @@ fn watch(files: Vec<(PathBuf, Arc<AtomicU64>)>, stop: Arc<AtomicBool>) -> std::t
 }
 
 const POLLED_LINE: &str = "${generation} ${token} ${expires_at_ms} end";
-const POLLED: &str = "[credentials.crm.sinks.polled]\nto = \"file\"\npath = \"token.txt\"\n\
-                      template = \"${generation} ${token} ${expires_at_ms} end\"\n";
-
 /// One of many credentials whose tokens live four seconds.
 fn short(number: usize) -> String {
     let sink = format!("to = \"file\"\npath = \"token-{number}.txt\"\ntemplate = \"{POLLED_LINE}\"\n");
@@ -237,13 +234,40 @@ async fn readers_that_poll_files_over_1000_rotations_see_whole_living_tokens_in_
     assert!(reads > 1_000, "{reads} reads");
 }
 
+/// `crm` with many files, so that something is being written at most moments, and a folder.
+fn busy(files: usize) -> String {
+    let file = |number| {
+        format!(
+            "[credentials.crm.sinks.polled-{number}]\nto = \"file\"\npath = \"token-{number}.txt\"\n\
+             template = \"{POLLED_LINE}\"\n"
+        )
+    };
+    let folder = "[credentials.crm.sinks.z]\nto = \"file\"\npath = \"token.d\"\npreset = \"folder\"\n";
+    crm(&((0..files).map(file).collect::<String>() + folder))
+}
+
+/// Waits until every sink has the current token.
+async fn all_delivered(server: &Server) {
+    let generation = server.token("crm").await.generation();
+    let is_there = |sink: &Value| sink["generation"] == generation;
+    for _ in 0..2_000 {
+        if server.status("crm").await["sinks"].as_array().unwrap().iter().all(is_there) {
+            return;
+        }
+    }
+    panic!("it never came: {}", server.status("crm").await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_polls_a_file_sees_the_same_while_the_server_is_killed() {
+async fn a_reader_that_polls_files_sees_the_same_while_the_server_is_killed() {
+    const FILES: usize = 12;
     let lab = Lab::new(documented()).await;
-    let mut server = lab.serve(&crm(POLLED));
-    until(&server, |sink| sink["generation"] == 1).await;
-    let (stop, newest) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let reader = watch(vec![(lab.folder.path().join("token.txt"), newest)], Arc::clone(&stop));
+    let mut server = lab.serve(&busy(FILES));
+    all_delivered(&server).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let path = |number| lab.folder.path().join(format!("token-{number}.txt"));
+    let reader = watch((0..FILES).map(|number| (path(number), Arc::default())).collect(), Arc::clone(&stop));
+    let mut broken_off = 0;
     for _ in 0..30 {
         refresh(&server).await;
         // A token every few milliseconds, and the end at a random moment: in the middle of whatever goes on then.
@@ -257,10 +281,12 @@ async fn a_reader_that_polls_a_file_sees_the_same_while_the_server_is_killed() {
         let asked: Result<(), _> = tokio::time::timeout(moment, asking).await;
         assert!(asked.is_err(), "it goes on until the server is killed");
         server.kill();
-        server = lab.serve(&crm(POLLED));
+        let draft = |number| lab.folder.path().join(format!(".token-{number}.txt.tokenward")).exists();
+        broken_off += (0..FILES).filter(|number| draft(*number)).count();
+        server = lab.serve(&busy(FILES));
     }
-    let generation = server.token("crm").await.generation();
-    until(&server, |sink| sink["generation"] == generation).await;
+    all_delivered(&server).await;
     stop.store(true, Ordering::Relaxed);
     assert!(reader.join().unwrap() > 100);
+    assert!(broken_off > 0, "no kill came in the middle of a write");
 }

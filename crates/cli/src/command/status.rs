@@ -64,7 +64,7 @@ fn sinks(all: &[CredentialStatus]) {
     for status in all {
         for sink in &status.sinks {
             let (state, color) = sink_state(sink);
-            let behind = Some(sink.lag_seconds).filter(|seconds| *seconds > 0).map(|seconds| span(seconds));
+            let behind = Some(sink.lag_seconds).filter(|seconds| *seconds > 0).map(span);
             table.add_row([
                 Cell::new(&status.name),
                 Cell::new(&sink.name),

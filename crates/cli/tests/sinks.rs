@@ -227,6 +227,7 @@ async fn readers_that_poll_files_over_1000_rotations_see_whole_living_tokens_in_
         })
         .collect();
     while newest.iter().map(|newest| newest.load(Ordering::Relaxed)).sum::<u64>() < 1_000 {
+        assert!(readers.iter().all(|reader| !reader.is_finished()), "a reader has seen what it must not");
         server.next_token("crm-0", newest[0].load(Ordering::Relaxed)).await;
     }
     stop.store(true, Ordering::Relaxed);

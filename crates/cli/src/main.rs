@@ -14,11 +14,15 @@ mod place;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
 use args::{Arguments, Command};
 use failure::Failure;
+
+/// How long the process waits for threads when all is done: one that hangs at a dead disk comes back never.
+const LAST_WAIT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -27,7 +31,11 @@ fn main() -> ExitCode {
         .map_err(|error| {
             Failure::failed(format!("cannot start: {error}"), "Free some memory or file handles.")
         })
-        .and_then(|runtime| runtime.block_on(run(arguments)));
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(run(arguments));
+            runtime.shutdown_timeout(LAST_WAIT);
+            outcome
+        });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -81,6 +81,43 @@ async fn status_is_a_table_for_people_and_json_for_programs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn status_shows_how_sinks_stand_and_why() {
+    let lab = Lab::new(documented()).await;
+    let sink = |name, path| {
+        format!("[credentials.shop.sinks.{name}]\nto = \"file\"\npath = \"{path}\"\npreset = \"plain\"\n")
+    };
+    let server = lab.serve(&(classic("5m") + &sink("good", "token") + &sink("missing", "nowhere/token")));
+    server.token("shop").await;
+    server.wait_for_line("the sink missing of shop fails");
+    for arguments in [&["status"][..], &["status", "shop"]] {
+        // The sink that works may still be at it.
+        let stdout = loop {
+            let (code, stdout, _) = run(&server, arguments).await;
+            assert_eq!(code, 0);
+            if stdout.contains("delivered") {
+                break stdout;
+            }
+        };
+        let words = |line: &str| {
+            let line = stdout.lines().find(|row| row.contains(line)).unwrap_or_else(|| panic!("{stdout}"));
+            line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let headings = ["NAME", "SINK", "KIND", "STATE", "GENERATION", "BEHIND", "FAILED", "LOST"];
+        assert_eq!(words("BEHIND"), headings);
+        assert_eq!(words(" good "), ["shop", "good", "file", "delivered", "1", "-", "0", "0"]);
+        assert_eq!(words(" missing ")[..5], ["shop", "missing", "file", "failing", "0"]);
+        assert!(stdout.contains("\nshop, sink missing: ") && stdout.contains("nowhere/token"), "{stdout}");
+        assert!(stdout.contains("See that the folder is there"), "{stdout}");
+    }
+    let (_, stdout, _) = run(&server, &["--json", "status", "shop"]).await;
+    let status: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(
+        (&status["sinks"][0]["generation"], &status["sinks"][1]["generation"]),
+        (&1.into(), &0.into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_elsewhere_uses_url_and_key() {
     let lab = Lab::new(documented()).await;
     let server = lab.serve(&four());

@@ -58,6 +58,51 @@ fn an_authority_is_kept_and_vouches_for_its_own_hosts_only() {
     assert!(String::from_utf8(refused.stderr).unwrap().contains("cannot vouch for elsewhere.example"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_facade_can_be_called_by_its_address() {
+    let lab = Lab::new(documented()).await;
+    let made = cert(lab.folder.path(), &["--host", "127.0.0.1"]);
+    assert!(made.status.success(), "{made:?}");
+    let tls = "[facade.wechat]\nlisten = \"127.0.0.1:0\"\ntls = { cert = \"tls/cert.pem\", key = \"tls/key.pem\" }\n";
+    let server = lab.serve(&format!("{tls}{}", classic("5m")));
+    let ca = reqwest::Certificate::from_pem(&authority(lab.folder.path())).unwrap();
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([ca]).build().unwrap();
+    let query = format!("grant_type=client_credential&appid=wxclassic&secret={KEY}");
+    let url = format!("{}/cgi-bin/token?{query}", server.facade().replace("http://", "https://"));
+    let answer: Value = client.get(url).send().await.unwrap().json().await.unwrap();
+    assert!(answer["access_token"].is_string(), "{answer}");
+}
+
+#[test]
+fn openssl_too_trusts_names_and_addresses_beside_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let verifies = |arguments: &[&str]| {
+        let mut verify = std::process::Command::new("openssl");
+        verify.arg("verify").arg("-CAfile").arg(folder.path().join("tls/ca.pem")).args(arguments);
+        verify.arg(folder.path().join("tls/cert.pem")).output().unwrap().status.success()
+    };
+    for hosts in [&["127.0.0.1"][..], &["127.0.0.1", "::1"], &["api.weixin.qq.com", "10.0.0.7"]] {
+        let arguments: Vec<&str> = hosts.iter().flat_map(|host| ["--host", host]).collect();
+        assert!(cert(folder.path(), &arguments).status.success(), "{hosts:?}");
+        for host in hosts {
+            let kind = if host.ends_with("com") { "-verify_hostname" } else { "-verify_ip" };
+            assert!(verifies(&[kind, host]), "{host} of {hosts:?}");
+        }
+        std::fs::remove_dir_all(folder.path().join("tls")).unwrap();
+    }
+}
+
+#[test]
+fn an_authority_for_an_address_vouches_for_no_other_and_for_no_name() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(cert(folder.path(), &["--host", "127.0.0.1"]).status.success());
+    for other in ["127.0.0.2", "::1", "api.weixin.qq.com"] {
+        let refused = cert(folder.path(), &["--host", other]);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(said.contains(&format!("cannot vouch for {other}")), "{said}");
+    }
+}
+
 #[test]
 fn private_keys_are_for_their_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;

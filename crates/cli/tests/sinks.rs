@@ -3,12 +3,13 @@
 
 mod lab;
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use lab::{Lab, SECRET, Server, classic, documented, scaled};
+use lab::{Lab, SECRET, Server, documented, scaled};
 use serde_json::Value;
 
 /// A credential whose tokens live beside each other, so that a test can have as many as it likes.
@@ -111,6 +112,50 @@ async fn a_program_is_run_when_the_file_has_changed() {
     assert!(!text(&lab.folder.path().join("seen")).contains("TOKENWARD"), "the environment is not passed on");
 }
 
+/// Waits until a process has come to its end.
+async fn ended(pid: u32) {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") Z ") {
+        assert!(Instant::now() < patience, "{pid} goes on");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_hangs_delays_neither_the_file_nor_readers_nor_the_end() {
+    let lab = Lab::new(documented()).await;
+    // Whoever opens it for reading waits for somebody who writes: a disk that hangs.
+    let hangs = std::process::Command::new("mkfifo").arg(lab.folder.path().join("app.pid")).status();
+    assert!(hangs.unwrap().success());
+    let server = lab
+        .serve(&crm("[credentials.crm.sinks.old]\nto = \"file\"\npath = \"token\"\npreset = \"plain\"\n\
+                        signal = { pid_file = \"app.pid\" }\n"));
+    server.wait_for_line("app.pid has not been reached");
+    let status = server.status("crm").await;
+    assert!(status["sinks"][0]["lag_seconds"].as_i64() >= Some(7), "{status}");
+    refresh(&server).await;
+    let token = server.token("crm").await;
+    while text(&lab.folder.path().join("token")) != token.token() {
+        assert_eq!(server.token("crm").await.generation(), 2);
+    }
+    let pid = server.pid();
+    assert!(std::process::Command::new("kill").arg(pid.to_string()).status().unwrap().success());
+    ended(pid).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_removes_beneath_current_is_written_again() {
+    let lab = Lab::new(documented()).await;
+    let server = lab
+        .serve(&crm("[credentials.crm.sinks.old]\nto = \"file\"\npath = \"token.d\"\npreset = \"folder\"\n"));
+    until(&server, |sink| sink["generation"] == 1).await;
+    let token = lab.folder.path().join("token.d/current/token");
+    std::fs::remove_file(&token).unwrap();
+    server.wait_for_line("somebody else removed what was in");
+    until(&server, |sink| sink["delivered"] == 2).await;
+    assert_eq!(text(&token), server.token("crm").await.token());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_changes_as_a_whole() {
     let lab = Lab::new(documented()).await;
@@ -155,9 +200,6 @@ fn watch(files: Vec<(PathBuf, Arc<AtomicU64>)>, stop: Arc<AtomicBool>) -> std::t
 }
 
 const POLLED_LINE: &str = "${generation} ${token} ${expires_at_ms} end";
-const POLLED: &str = "[credentials.crm.sinks.polled]\nto = \"file\"\npath = \"token.txt\"\n\
-                      template = \"${generation} ${token} ${expires_at_ms} end\"\n";
-
 /// One of many credentials whose tokens live four seconds.
 fn short(number: usize) -> String {
     let sink = format!("to = \"file\"\npath = \"token-{number}.txt\"\ntemplate = \"{POLLED_LINE}\"\n");
@@ -185,6 +227,7 @@ async fn readers_that_poll_files_over_1000_rotations_see_whole_living_tokens_in_
         })
         .collect();
     while newest.iter().map(|newest| newest.load(Ordering::Relaxed)).sum::<u64>() < 1_000 {
+        assert!(readers.iter().all(|reader| !reader.is_finished()), "a reader has seen what it must not");
         server.next_token("crm-0", newest[0].load(Ordering::Relaxed)).await;
     }
     stop.store(true, Ordering::Relaxed);
@@ -192,99 +235,59 @@ async fn readers_that_poll_files_over_1000_rotations_see_whole_living_tokens_in_
     assert!(reads > 1_000, "{reads} reads");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_polls_a_file_sees_the_same_while_the_server_is_killed() {
-    let lab = Lab::new(documented()).await;
-    let mut server = lab.serve(&crm(POLLED));
-    until(&server, |sink| sink["generation"] == 1).await;
-    let (stop, newest) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let reader = watch(vec![(lab.folder.path().join("token.txt"), newest)], Arc::clone(&stop));
-    for kill in 0..20_u64 {
-        let refreshing = server.http().clone();
-        for _ in 0..5 {
-            refresh(&server).await;
-        }
-        // The last refresh is under way, at another point each time.
-        let last = server.refresh_and_leave(&refreshing, "crm");
-        for _ in 0..kill {
-            tokio::task::yield_now().await;
-        }
-        server.kill();
-        last.abort();
-        server = lab.serve(&crm(POLLED));
-    }
+/// `crm` with many files, so that something is being written at most moments, and a folder.
+fn busy(files: usize) -> String {
+    let file = |number| {
+        format!(
+            "[credentials.crm.sinks.polled-{number}]\nto = \"file\"\npath = \"token-{number}.txt\"\n\
+             template = \"{POLLED_LINE}\"\n"
+        )
+    };
+    let folder = "[credentials.crm.sinks.z]\nto = \"file\"\npath = \"token.d\"\npreset = \"folder\"\n";
+    crm(&((0..files).map(file).collect::<String>() + folder))
+}
+
+/// Waits until every sink has the current token.
+async fn all_delivered(server: &Server) {
     let generation = server.token("crm").await.generation();
-    until(&server, |sink| sink["generation"] == generation).await;
+    let is_there = |sink: &Value| sink["generation"] == generation;
+    for _ in 0..2_000 {
+        if server.status("crm").await["sinks"].as_array().unwrap().iter().all(is_there) {
+            return;
+        }
+    }
+    panic!("it never came: {}", server.status("crm").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_polls_files_sees_the_same_while_the_server_is_killed() {
+    const FILES: usize = 12;
+    let lab = Lab::new(documented()).await;
+    let mut server = lab.serve(&busy(FILES));
+    all_delivered(&server).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let path = |number| lab.folder.path().join(format!("token-{number}.txt"));
+    let reader = watch((0..FILES).map(|number| (path(number), Arc::default())).collect(), Arc::clone(&stop));
+    let mut broken_off = 0;
+    for _ in 0..30 {
+        refresh(&server).await;
+        // A token every few milliseconds, and the end at a random moment: in the middle of whatever goes on then.
+        let moment = Duration::from_micros(RandomState::new().build_hasher().finish() % 50_000);
+        let refreshing = server.http().clone();
+        let asking = async {
+            loop {
+                drop(server.refresh_and_leave(&refreshing, "crm").await);
+            }
+        };
+        let asked: Result<(), _> = tokio::time::timeout(moment, asking).await;
+        assert!(asked.is_err(), "it goes on until the server is killed");
+        server.kill();
+        let draft = |number| lab.folder.path().join(format!(".token-{number}.txt.tokenward")).exists();
+        broken_off += (0..FILES).filter(|number| draft(*number)).count();
+        server = lab.serve(&busy(FILES));
+    }
+    all_delivered(&server).await;
     stop.store(true, Ordering::Relaxed);
     assert!(reader.join().unwrap() > 100);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_live_token_is_taken_over_and_not_killed() {
-    let lab = Lab::new(documented()).await;
-    let shop = classic("5m")
-        + "[credentials.shop.sinks.old]\nto = \"file\"\npath = \"wechat.txt\"\npreset = \"wechat.txt\"\n";
-    let config = lab.write_config(&shop);
-    let client = reqwest::Client::new();
-    let url = format!(
-        "{}/cgi-bin/token?grant_type=client_credential&appid=wxclassic&secret={SECRET}",
-        lab.emulator.url()
-    );
-    let issued: Value = client.get(url).send().await.unwrap().json().await.unwrap();
-    let token = issued["access_token"].as_str().unwrap();
-    let end = now() + 3_600_000;
-    std::fs::write(
-        lab.folder.path().join("wechat.txt"),
-        format!("{{\"access_token\":\"{token}\",\"expires_in\":{end}}}"),
-    )
-    .unwrap();
-    let import = import(&config, &["shop", "--sink", "old"]);
-    assert!(import.status.success(), "{import:?}");
-    assert!(String::from_utf8_lossy(&import.stdout).contains("the platform accepts it"), "{import:?}");
-    assert!(!format!("{import:?}").contains(token));
-    let server = Server::start(&config, &[]);
-    let served = server.token("shop").await;
-    assert_eq!(served.token(), token);
-    assert!(served.body["expires_in"].as_i64().unwrap() <= 3_600, "{:?}", served.body);
-    assert_eq!(lab.issued(), 1, "nothing was fetched");
-    assert!(lab.accepts(server.http(), token).await);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dead_token_is_not_taken_over() {
-    let lab = Lab::new(documented()).await;
-    let config = lab.write_config(
-        &(classic("5m")
-            + "[credentials.shop.sinks.old]\nto = \"file\"\npath = \"token\"\npreset = \"plain\"\n"),
-    );
-    std::fs::write(lab.folder.path().join("token"), "90_somebody-made-this-up").unwrap();
-    let unknown = import(&config, &["shop", "--sink", "old"]);
-    assert!(String::from_utf8_lossy(&unknown.stderr).contains("--life 90m"), "{unknown:?}");
-    let refused = import(&config, &["shop", "--sink", "old", "--life", "1h"]);
-    assert!(
-        String::from_utf8_lossy(&refused.stderr).contains("the platform refuses the token"),
-        "{refused:?}"
-    );
-    assert!(!refused.status.success());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_of_our_own_is_not_replaced_by_accident() {
-    let lab = Lab::new(documented()).await;
-    let server = lab.serve(&crm(
-        "[credentials.crm.sinks.old]\nto = \"file\"\npath = \"token\"\npreset = \"wechat.txt\"\n",
-    ));
-    until(&server, |sink| sink["generation"] == 1).await;
-    let running = import(server.config(), &["crm", "--sink", "old"]);
-    assert!(!running.status.success(), "the server runs: {running:?}");
-    let config = server.config().to_owned();
-    assert!(server.stop().success());
-    let refused = import(&config, &["crm", "--sink", "old"]);
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("a live token of its own"), "{refused:?}");
-}
-
-fn import(config: &Path, arguments: &[&str]) -> std::process::Output {
-    tokio::task::block_in_place(|| {
-        lab::tokenward().arg("-c").arg(config).arg("import").args(arguments).output().unwrap()
-    })
+    assert!(broken_off > 0, "no kill came in the middle of a write");
 }

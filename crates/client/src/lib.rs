@@ -42,7 +42,7 @@ pub use cloud::{
 pub use error::ClientError;
 pub use tokenward_api::{
     CallbackMessage, CardRequest, CardSignature, CredentialList, CredentialStatus, PageRequest,
-    PageSignature, Problem, RefreshRequest, ReportRequest, Token,
+    PageSignature, Problem, RefreshRequest, ReportRequest, SinkStatus, Token,
 };
 /// Statements for the cloud database, and the platform's wire types.
 pub use tokenward_cloud as cloud_statements;

@@ -1,16 +1,22 @@
 //! Taking over a live token that somebody else fetched: what `tokenward import` does, before the server is started.
 //!
 //! The first fetch of a new credential would kill the token that everybody has. With the token in the store it is served to
-//! its end instead, and refreshed like any other.
+//! its end instead, and refreshed like any other. What stands beside a token was written by somebody else: it is believed
+//! for no longer than the platform lets tokens live.
+//!
+//! Taking over is no run of the server. How the last one ended stays known, so that the next one still allows for what a
+//! crashed one may have done: its fetches of unknown outcome, and the generations that it may have handed out unstored.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokenward_core::credential::highest_generation;
 use tokenward_core::event::{Event, Verdict};
-use tokenward_core::record::{ClockRecord, Record, TokenRecord};
+use tokenward_core::policy::Policy;
+use tokenward_core::record::{ClockRecord, ExposureRecord, Record, TokenRecord};
 use tokenward_core::secret::Secret;
-use tokenward_core::time::{Boot, Span};
-use tokenward_store::{Applied, Store, Stored, Write};
+use tokenward_core::time::{Boot, Now, Span};
+use tokenward_store::{Applied, Store, StoreError, Stored, Write};
 use tokenward_vault::KeyRing;
 
 use crate::clock;
@@ -19,7 +25,7 @@ use crate::data_dir::DataDir;
 use crate::fetch::Egress;
 use crate::keeper::place;
 use crate::material::Material;
-use crate::serve::open_store;
+use crate::serve::visit_store;
 use crate::sinks;
 
 /// What is to be taken over.
@@ -40,6 +46,8 @@ pub struct Import<'a> {
 pub struct Imported {
     /// How long the token lives, in seconds.
     pub expires_in: i64,
+    /// How long it was said to live, in seconds, if that is longer than any token of its platform does.
+    pub cut_from: Option<i64>,
     /// The generation that it has from now on.
     pub generation: u64,
     /// Whether the platform accepted it; `None` if it could not be asked.
@@ -71,68 +79,89 @@ pub async fn import(config: &Config, wanted: &Import<'_>) -> Result<Imported, Co
     let data_dir = DataDir::open(&config.server.data_dir)?;
     let keys = data_dir.key_ring(config)?;
     let material = Arc::new(Material::gather(config, credential)?);
+    let longest = material.provider.defaults().life;
+    let cut_from = (life > longest).then(|| life.whole_seconds());
     let alive = probe(config, &material, &found.token).await?;
     if alive == Some(false) && !wanted.force {
         let fix = "Fetch anew by starting the server; or take it over all the same with --force.";
         return Err(ConfigError::outside("the platform refuses the token that was found.", fix));
     }
-    let store = open_store(&data_dir).await?;
-    let taken = take_over(credential, store.as_ref(), &keys, &material, &found.token, life, wanted).await;
-    // Whatever came of it, the next start must not take it for a crash.
+    let store = visit_store(&data_dir).await?;
+    let life = life.min(longest);
+    let taking = Taking { credential, keys: &keys, material: &material, life, alive, force: wanted.force };
+    let generation = taking.store(&store, &found.token).await;
     store.close().await.map_err(|error| failed(&error))?;
-    Ok(Imported { expires_in: life.whole_seconds(), generation: taken?, alive })
+    Ok(Imported { expires_in: life.whole_seconds(), cut_from, generation: generation?, alive })
 }
 
-/// Stores the token, unless there is one, and says which generation it is.
-async fn take_over(
-    credential: &CredentialConfig,
-    store: &dyn Store,
-    keys: &KeyRing,
-    material: &Material,
-    token: &Secret,
+/// What is known of a token when it is stored.
+struct Taking<'a> {
+    credential: &'a CredentialConfig,
+    keys: &'a KeyRing,
+    material: &'a Material,
     life: Span,
-    wanted: &Import<'_>,
-) -> Result<u64, ConfigError> {
-    let now = clock::now();
-    let before = stored(store, material).await?;
-    let is_live = |record: &Record| {
-        record.token.is_some_and(|token| !token.revoked && token.ends > now.wall)
-            && record.fingerprint == material.fingerprint
-    };
-    if before.as_ref().is_some_and(is_live) && !wanted.force {
-        let message = format!("{} has a live token of its own already.", wanted.credential);
-        return Err(ConfigError::outside(message, "Keep it; or replace it with --force."));
+    alive: Option<bool>,
+    force: bool,
+}
+
+impl Taking<'_> {
+    /// Stores the token, unless there is one, and says which generation it is.
+    async fn store(&self, store: &dyn Store, token: &Secret) -> Result<u64, ConfigError> {
+        let now = clock::now();
+        let before = stored(store, self.material).await?;
+        let is_live = |record: &Record| {
+            record.token.is_some_and(|token| !token.revoked && token.ends > now.wall)
+                && record.fingerprint == self.material.fingerprint
+        };
+        if before.as_ref().is_some_and(is_live) && !self.force {
+            let message = format!("{} has a live token of its own already.", self.material.name);
+            return Err(ConfigError::outside(message, "Keep it; or replace it with --force."));
+        }
+        let generation = highest_generation(before.as_ref(), store.opened().last_crash) + 1;
+        let record = self.record(before, generation, now);
+        let sealed = self.keys.seal(&place(&record), token.expose().as_bytes());
+        let applied = store.apply(&[Write::Keep(record, sealed)]).await.map_err(|error| failed(&error))?;
+        if applied.first() != Some(&Applied::Stored) {
+            return Err(ConfigError::outside("the store holds something newer.", "Try again."));
+        }
+        Ok(generation)
     }
-    let end = now.boot + life;
-    let attempt = before.as_ref().map_or(0, |record| record.attempt) + 1;
-    let generation = before.as_ref().map_or(0, |record| record.reserved) + 1;
-    let due = credential.policy.due(wanted.credential, generation, now.boot, end, now);
-    let record = Record {
-        name: material.name.clone(),
-        fingerprint: material.fingerprint,
-        config_mark: material.config_mark(keys),
-        clocks: ClockRecord { boot_id: clock::boot_id(), booted: now.wall_of(Boot(0)) },
-        attempt,
-        reserved: generation,
-        token: Some(TokenRecord {
-            generation,
-            issued: now.wall,
-            life,
-            ends: now.wall + life,
-            due: now.wall_of(due),
-            revoked: false,
-        }),
-        exposure: None,
-        usage: before.as_ref().map(|record| record.usage).unwrap_or_default(),
-        trouble: None,
-        foreign: before.map(|record| record.foreign).unwrap_or_default(),
-    };
-    let sealed = keys.seal(&place(&record), token.expose().as_bytes());
-    let applied = store.apply(&[Write::Keep(record, sealed)]).await.map_err(|error| failed(&error))?;
-    if applied.first() != Some(&Applied::Stored) {
-        return Err(ConfigError::outside("the store holds something newer.", "Try again."));
+
+    fn record(&self, before: Option<Record>, generation: u64, now: Now) -> Record {
+        let Taking { credential, material, life, .. } = *self;
+        let policy = &credential.policy;
+        let due = policy.due(material.name.as_str(), generation, now.boot, now.boot + life, now);
+        let before = before.as_ref();
+        // What another app of the same name did says nothing about this one.
+        let same = before.filter(|record| record.fingerprint == material.fingerprint);
+        Record {
+            name: material.name.clone(),
+            fingerprint: material.fingerprint,
+            config_mark: material.config_mark(self.keys),
+            clocks: ClockRecord { boot_id: clock::boot_id(), booted: now.wall_of(Boot(0)) },
+            attempt: before.map_or(0, |record| record.attempt) + 1,
+            reserved: generation,
+            token: Some(TokenRecord {
+                generation,
+                issued: now.wall,
+                life,
+                ends: now.wall + life,
+                due: now.wall_of(due),
+                revoked: false,
+            }),
+            exposure: same
+                .and_then(|record| record.exposure)
+                .filter(|exposure| !self.outlived(exposure, policy, now)),
+            usage: before.map(|record| record.usage).unwrap_or_default(),
+            trouble: None,
+            foreign: before.map(|record| record.foreign).unwrap_or_default(),
+        }
     }
-    Ok(generation)
+
+    /// Whether a fetch of unknown outcome would have killed the token long ago.
+    fn outlived(&self, exposure: &ExposureRecord, policy: &Policy, now: Now) -> bool {
+        self.alive == Some(true) && exposure.last + policy.overlap + policy.skew < now.wall
+    }
 }
 
 fn named<'a>(
@@ -178,6 +207,6 @@ async fn stored(store: &dyn Store, material: &Material) -> Result<Option<Record>
     Ok(before)
 }
 
-fn failed(error: &tokenward_store::StoreError) -> ConfigError {
+fn failed(error: &StoreError) -> ConfigError {
     ConfigError::outside(format!("the token could not be stored: {error}."), "Check the disk and data_dir.")
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,7 +10,7 @@ use tokenward_core::fleet::{Effects, Fleet, Settings};
 use tokenward_core::record::Record;
 use tokenward_core::secret::Secret;
 use tokenward_core::time::Span;
-use tokenward_store::{Sql, Store, Stored};
+use tokenward_store::{Sql, Store, StoreError, Stored};
 use tokenward_vault::{KeyRing, OpenError};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -233,22 +234,30 @@ impl Server {
 #[error("{0} of the server ended unexpectedly")]
 pub struct BrokeDown(&'static str);
 
-pub(crate) async fn open_store(data_dir: &DataDir) -> Result<Arc<dyn Store>, ConfigError> {
+async fn open_store(data_dir: &DataDir) -> Result<Arc<dyn Store>, ConfigError> {
     let path = data_dir.store();
-    let store = Sql::open(&path).await.map_err(|error| {
-        ConfigError::outside(
-            format!("cannot open the store {}: {error}.", path.display()),
-            match error {
-                tokenward_store::StoreError::TooNew { .. } => {
-                    "Run the version of Tokenward that wrote it, or restore a backup made with this version."
-                }
-                tokenward_store::StoreError::Locked => "End the program that holds store.db open.",
-                tokenward_store::StoreError::Full => "Free space on the disk.",
-                _ => "Check the disk and the permissions of data_dir, or restore a backup.",
-            },
-        )
-    })?;
+    let store = Sql::open(&path).await.map_err(|error| unopened(&path, &error))?;
     Ok(Arc::new(store))
+}
+
+/// The store as somebody finds it who comes between two runs of the server.
+pub(crate) async fn visit_store(data_dir: &DataDir) -> Result<Sql, ConfigError> {
+    let path = data_dir.store();
+    Sql::visit(&path).await.map_err(|error| unopened(&path, &error))
+}
+
+fn unopened(path: &Path, error: &StoreError) -> ConfigError {
+    ConfigError::outside(
+        format!("cannot open the store {}: {error}.", path.display()),
+        match error {
+            StoreError::TooNew { .. } => {
+                "Run the version of Tokenward that wrote it, or restore a backup made with this version."
+            }
+            StoreError::Locked => "End the program that holds store.db open.",
+            StoreError::Full => "Free space on the disk.",
+            _ => "Check the disk and the permissions of data_dir, or restore a backup.",
+        },
+    )
 }
 
 /// What fits into a `sockaddr_un` on Linux.

@@ -61,7 +61,8 @@ pub trait Store: Send + Sync {
     /// Nothing was stored.
     async fn apply(&self, writes: &[Write]) -> Result<Vec<Applied>, StoreError>;
 
-    /// Marks the run as ended in good order. Nothing is written after it.
+    /// Marks the run as ended in good order. Nothing is written after it. A visit marks nothing: how the run before it
+    /// ended stays known.
     ///
     /// # Errors
     /// The mark could not be stored; the next run takes this one for crashed.
@@ -71,7 +72,7 @@ pub trait Store: Send + Sync {
 /// What was found when the store was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {
-    /// How often the store was opened, this time included. Never repeats.
+    /// How many runs there were, this one included; a visit between two runs is none. Never repeats.
     pub epoch: u32,
     /// The last run that did not end in good order.
     pub last_crash: Option<u32>,

@@ -15,6 +15,7 @@ use crate::{Applied, Delivery, Opened, PastToken, SeenMessage, Store, StoreError
 pub struct Memory {
     content: Arc<Mutex<Content>>,
     opened: Opened,
+    in_run: bool,
 }
 
 /// What the next commits come to.
@@ -48,26 +49,33 @@ impl Memory {
     #[must_use]
     pub fn new() -> Memory {
         let content = Content { clean: true, ..Content::default() };
-        Memory::open(Arc::new(Mutex::new(content)))
+        Memory::open(Arc::new(Mutex::new(content)), true)
     }
 
-    fn open(content: Arc<Mutex<Content>>) -> Memory {
+    fn open(content: Arc<Mutex<Content>>, in_run: bool) -> Memory {
         let opened = {
             let mut guard = content.lock().unwrap_or_else(PoisonError::into_inner);
-            if !guard.clean {
-                guard.last_crash = Some(guard.epoch);
+            let last_crash = if guard.clean { guard.last_crash } else { Some(guard.epoch) };
+            if in_run {
+                guard.last_crash = last_crash;
+                guard.epoch += 1;
+                guard.clean = false;
             }
-            guard.epoch += 1;
-            guard.clean = false;
-            Opened { epoch: guard.epoch, last_crash: guard.last_crash }
+            Opened { epoch: guard.epoch, last_crash }
         };
-        Memory { content, opened }
+        Memory { content, opened, in_run }
     }
 
     /// Opens the same content again, as after a restart.
     #[must_use]
     pub fn reopen(&self) -> Memory {
-        Memory::open(Arc::clone(&self.content))
+        Memory::open(Arc::clone(&self.content), true)
+    }
+
+    /// Opens the same content between two runs, without beginning one.
+    #[must_use]
+    pub fn visit(&self) -> Memory {
+        Memory::open(Arc::clone(&self.content), false)
     }
 
     /// From now on commits come to this.
@@ -139,7 +147,9 @@ impl Store for Memory {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        self.lock().clean = true;
+        if self.in_run {
+            self.lock().clean = true;
+        }
         Ok(())
     }
 }

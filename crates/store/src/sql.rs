@@ -22,6 +22,8 @@ pub struct Sql {
     path: PathBuf,
     connection: Mutex<State>,
     opened: Opened,
+    /// Whether a run was begun, which is to be marked as ended.
+    in_run: bool,
 }
 
 enum State {
@@ -44,11 +46,27 @@ impl Sql {
     /// # Errors
     /// It cannot be opened, or a newer version wrote it.
     pub async fn open(path: &Path) -> Result<Sql, StoreError> {
+        Sql::connect(path, true).await
+    }
+
+    /// Opens it between two runs, without beginning one: for the next run it is as if nobody had been there.
+    ///
+    /// # Errors
+    /// As for [`Sql::open`].
+    pub async fn visit(path: &Path) -> Result<Sql, StoreError> {
+        Sql::connect(path, false).await
+    }
+
+    async fn connect(path: &Path, in_run: bool) -> Result<Sql, StoreError> {
         sqlx::any::install_default_drivers();
         let mut connection = connect(path).await?;
         migrate(&mut connection).await?;
-        let opened = begin_run(&mut connection).await?;
-        Ok(Sql { path: path.to_owned(), connection: Mutex::new(State::Open(connection)), opened })
+        let mut runs = Runs::read(&mut connection).await?;
+        if in_run {
+            runs.begin(&mut connection).await?;
+        }
+        let (path, connection) = (path.to_owned(), Mutex::new(State::Open(connection)));
+        Ok(Sql { path, connection, opened: runs.opened()?, in_run })
     }
 
     /// Lets the database grow to so many pages only, until the connection is made anew: what a full disk
@@ -89,26 +107,35 @@ async fn migrate(connection: &mut AnyConnection) -> Result<(), StoreError> {
     }
 }
 
-/// Counts this run and finds out how the ones before it ended.
-async fn begin_run(connection: &mut AnyConnection) -> Result<Opened, StoreError> {
-    let row = sqlx::query("SELECT epoch, clean, last_crash FROM run WHERE id = 1")
-        .fetch_one(&mut *connection)
-        .await;
-    let row = row.map_err(sort)?;
-    let number = |column| row.try_get::<i64, _>(column).map_err(sort);
-    let (before, clean, last_crash) = (number("epoch")?, number("clean")?, number("last_crash")?);
-    let last_crash = if clean == 0 { before } else { last_crash };
-    sqlx::query("UPDATE run SET epoch = $1, clean = 0, last_crash = $2 WHERE id = 1")
-        .bind(before + 1)
-        .bind(last_crash)
-        .execute(connection)
-        .await
-        .map_err(sort)?;
-    let run = |number: i64| {
-        u32::try_from(number).map_err(|_| StoreError::Failed(format!("a run is numbered {number}")))
-    };
-    let last_crash = if last_crash == 0 { None } else { Some(run(last_crash)?) };
-    Ok(Opened { epoch: run(before + 1)?, last_crash })
+/// How many runs there were, and the last that crashed; 0 for none.
+struct Runs {
+    epoch: i64,
+    last_crash: i64,
+}
+
+impl Runs {
+    async fn read(connection: &mut AnyConnection) -> Result<Runs, StoreError> {
+        let query = sqlx::query("SELECT epoch, clean, last_crash FROM run WHERE id = 1");
+        let row = query.fetch_one(connection).await.map_err(sort)?;
+        let number = |column| row.try_get::<i64, _>(column).map_err(sort);
+        let (epoch, clean, last_crash) = (number("epoch")?, number("clean")?, number("last_crash")?);
+        Ok(Runs { epoch, last_crash: if clean == 0 { epoch } else { last_crash } })
+    }
+
+    async fn begin(&mut self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        self.epoch += 1;
+        let query = sqlx::query("UPDATE run SET epoch = $1, clean = 0, last_crash = $2 WHERE id = 1");
+        query.bind(self.epoch).bind(self.last_crash).execute(connection).await.map_err(sort)?;
+        Ok(())
+    }
+
+    fn opened(&self) -> Result<Opened, StoreError> {
+        let run = |number: i64| {
+            u32::try_from(number).map_err(|_| StoreError::Failed(format!("a run is numbered {number}")))
+        };
+        let last_crash = if self.last_crash == 0 { None } else { Some(run(self.last_crash)?) };
+        Ok(Opened { epoch: run(self.epoch)?, last_crash })
+    }
 }
 
 #[async_trait]
@@ -187,7 +214,10 @@ impl Store for Sql {
             State::Broken => connect(&self.path).await?,
             State::Closed => return Ok(()),
         };
-        sqlx::query("UPDATE run SET clean = 1 WHERE id = 1").execute(&mut connection).await.map_err(sort)?;
+        if self.in_run {
+            let ended = sqlx::query("UPDATE run SET clean = 1 WHERE id = 1");
+            ended.execute(&mut connection).await.map_err(sort)?;
+        }
         connection.close().await.map_err(sort)
     }
 }

@@ -17,6 +17,7 @@ use tokenward_store::{Applied, Dead, Delivery, Memory, PastToken, SeenMessage, S
 trait Bench {
     type Opened: Store;
     fn open(&mut self) -> impl Future<Output = Self::Opened>;
+    fn visit(&mut self) -> impl Future<Output = Self::Opened>;
 }
 
 struct SqliteBench(tempfile::TempDir);
@@ -25,6 +26,9 @@ impl Bench for SqliteBench {
     type Opened = Sql;
     async fn open(&mut self) -> Sql {
         Sql::open(&self.0.path().join("store ?#%.db")).await.expect("the store opens")
+    }
+    async fn visit(&mut self) -> Sql {
+        Sql::visit(&self.0.path().join("store ?#%.db")).await.expect("the store opens")
     }
 }
 
@@ -35,6 +39,9 @@ impl Bench for MemoryBench {
     async fn open(&mut self) -> Memory {
         let memory = self.0.as_ref().map_or_else(Memory::new, Memory::reopen);
         self.0.insert(memory).clone()
+    }
+    async fn visit(&mut self) -> Memory {
+        self.0.as_ref().map(Memory::visit).expect("there was a run")
     }
 }
 
@@ -64,6 +71,8 @@ on_every_store! {
     a_note_without_a_token_takes_it_away;
     a_forgotten_credential_is_gone;
     a_run_that_was_not_closed_counts_as_crashed;
+    a_visit_after_a_crash_leaves_the_crash_known;
+    a_visit_after_a_good_end_is_no_crash;
     nothing_is_written_after_closing_by_a_later_run;
     a_thousand_writes_are_one_batch;
     past_tokens_are_known_until_their_time;
@@ -207,6 +216,25 @@ async fn a_run_that_was_not_closed_counts_as_crashed(mut bench: impl Bench) {
     drop(second);
     let third = bench.open().await;
     assert_eq!((third.opened().epoch, third.opened().last_crash), (3, Some(1)), "not the second");
+}
+
+async fn a_visit_after_a_crash_leaves_the_crash_known(mut bench: impl Bench) {
+    drop(bench.open().await);
+    let visit = bench.visit().await;
+    assert_eq!((visit.opened().epoch, visit.opened().last_crash), (1, Some(1)));
+    apply(&visit, Write::Keep(record("a", 5), vec![5])).await;
+    visit.close().await.unwrap();
+    let next = bench.open().await;
+    assert_eq!((next.opened().epoch, next.opened().last_crash), (2, Some(1)));
+    assert_eq!(all(&next).await[0].token, Some(vec![5]));
+}
+
+async fn a_visit_after_a_good_end_is_no_crash(mut bench: impl Bench) {
+    bench.open().await.close().await.unwrap();
+    // It may end without a word.
+    drop(bench.visit().await);
+    let next = bench.open().await;
+    assert_eq!((next.opened().epoch, next.opened().last_crash), (2, None));
 }
 
 async fn nothing_is_written_after_closing_by_a_later_run(mut bench: impl Bench) {

@@ -1,10 +1,11 @@
 //! `tokenward cert`: a private certificate authority for a facade whose SDKs cannot be pointed elsewhere.
 //!
-//! The authority may vouch for the names it was made for, names below them, and nothing else (RFC 5280 §4.2.1.10), so that whoever
-//! trusts it gives away no more than those. A second run keeps the authority and renews the certificate.
+//! The authority may vouch for the names it was made for, names below them, the addresses it was made for, and nothing else
+//! (RFC 5280 §4.2.1.10), so that whoever trusts it gives away no more than those. A second run keeps the authority and renews the certificate.
 
 use std::fs::Permissions;
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,17 +75,33 @@ fn authority_params(now: i64) -> CertificateParams {
 fn make_authority(files: &Files, hosts: &[String], now: i64) -> Result<Issuer<'static, KeyPair>, Failure> {
     let key = KeyPair::generate().map_err(|error| unsound(&error))?;
     let mut params = authority_params(now);
-    let permitted = hosts.iter().map(|host| GeneralSubtree::DnsName(host.clone())).collect();
-    // Names alone would leave every address unconstrained.
-    let excluded_subtrees = vec![
-        GeneralSubtree::IpAddress(CidrSubnet::V4([0; 4], [0; 4])),
-        GeneralSubtree::IpAddress(CidrSubnet::V6([0; 16], [0; 16])),
-    ];
-    params.name_constraints = Some(NameConstraints { permitted_subtrees: permitted, excluded_subtrees });
+    params.name_constraints = Some(constraints(hosts));
     let certificate = params.self_signed(&key).map_err(|error| unsound(&error))?;
     write(&files.ca_key, &key.serialize_pem(), 0o600)?;
     write(&files.ca, &certificate.pem(), 0o644)?;
     Ok(Issuer::new(params, key))
+}
+
+/// A constraint binds names of its own kind only: of a kind that none of the hosts is, everything is excluded.
+fn constraints(hosts: &[String]) -> NameConstraints {
+    let address = |host: &String| host.parse::<IpAddr>().ok();
+    let (addresses, names): (Vec<_>, Vec<_>) = hosts.iter().partition(|host| address(host).is_some());
+    let single = |address| match address {
+        IpAddr::V4(address) => CidrSubnet::V4(address.octets(), [u8::MAX; 4]),
+        IpAddr::V6(address) => CidrSubnet::V6(address.octets(), [u8::MAX; 16]),
+    };
+    let mut excluded_subtrees = Vec::new();
+    if names.is_empty() {
+        // Every name is below the empty one.
+        excluded_subtrees.push(GeneralSubtree::DnsName(String::new()));
+    }
+    if addresses.is_empty() {
+        excluded_subtrees.push(GeneralSubtree::IpAddress(CidrSubnet::V4([0; 4], [0; 4])));
+        excluded_subtrees.push(GeneralSubtree::IpAddress(CidrSubnet::V6([0; 16], [0; 16])));
+    }
+    let names = names.into_iter().map(|name| GeneralSubtree::DnsName(name.clone()));
+    let addresses = addresses.into_iter().filter_map(address).map(single).map(GeneralSubtree::IpAddress);
+    NameConstraints { permitted_subtrees: names.chain(addresses).collect(), excluded_subtrees }
 }
 
 fn read_authority(files: &Files) -> Result<Issuer<'static, KeyPair>, Failure> {
@@ -107,7 +124,10 @@ fn issue(
 ) -> Result<(), Failure> {
     let key = KeyPair::generate().map_err(|error| unsound(&error))?;
     let mut params = CertificateParams::new(hosts.to_vec()).map_err(|error| {
-        Failure::failed(format!("{} cannot be certified: {error}", hosts.join(", ")), "Write names of hosts.")
+        Failure::failed(
+            format!("{} cannot be certified: {error}", hosts.join(", ")),
+            "Write names or addresses of hosts.",
+        )
     })?;
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, "Tokenward facade");

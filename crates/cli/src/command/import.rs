@@ -33,9 +33,16 @@ pub async fn run(path: &Path, wishes: Wishes, as_json: bool) -> Result<(), Failu
     let Wishes { name, sink, life, force } = wishes;
     let taken = import(&config, &Import { credential: &name, sink: &sink, life, force }).await?;
     let seconds = taken.expires_in;
+    if let Some(said) = taken.cut_from {
+        output::remark(&format!(
+            "{name}: the token is said to live {said} s more; tokens of this platform live {seconds} s at the most, so \
+             that is what counts. If they really live longer (OAuth 2.0), set `assumed_life`."
+        ));
+    }
     if as_json {
         output::json(&json!({
-            "credential": name, "generation": taken.generation, "expires_in": seconds, "alive": taken.alive,
+            "credential": name, "generation": taken.generation, "expires_in": seconds, "cut_from": taken.cut_from,
+            "alive": taken.alive,
         }));
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, TableStyle};
 use jiff::{Span, Timestamp, Unit};
-use tokenward_client::{Client, CredentialStatus};
+use tokenward_client::{Client, CredentialStatus, SinkStatus};
 
 use crate::failure::Failure;
 use crate::output;
@@ -26,10 +26,7 @@ fn table(all: &[CredentialStatus]) {
     if all.is_empty() {
         return output::text("There are no credentials. Add [credentials.NAME] to the configuration.");
     }
-    let mut table = Table::new();
-    table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic);
-    let headings = ["NAME", "PLATFORM", "STATE", "GENERATION", "EXPIRES", "REFRESH", "READS"];
-    table.set_header(headings.map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
+    let mut table = headed(["NAME", "PLATFORM", "STATE", "GENERATION", "EXPIRES", "REFRESH", "READS"]);
     for status in all {
         table.add_row([
             Cell::new(&status.name),
@@ -42,9 +39,65 @@ fn table(all: &[CredentialStatus]) {
         ]);
     }
     output::text(&table.trim_fmt());
+    sinks(all);
     for status in all {
         for (detail, next_step) in troubles(status) {
             output::text(&format!("\n{}: {detail}\n  {next_step}", status.name));
+        }
+    }
+    sink_troubles(all);
+}
+
+fn headed<const COLUMNS: usize>(headings: [&str; COLUMNS]) -> Table {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(headings.map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
+    table
+}
+
+/// A table of all their sinks, if there are any.
+fn sinks(all: &[CredentialStatus]) {
+    if all.iter().all(|status| status.sinks.is_empty()) {
+        return;
+    }
+    let mut table = headed(["NAME", "SINK", "KIND", "STATE", "GENERATION", "BEHIND", "FAILED", "LOST"]);
+    for status in all {
+        for sink in &status.sinks {
+            let (state, color) = sink_state(sink);
+            let behind = Some(sink.lag_seconds).filter(|seconds| *seconds > 0).map(span);
+            table.add_row([
+                Cell::new(&status.name),
+                Cell::new(&sink.name),
+                Cell::new(&sink.kind),
+                Cell::new(state).fg(color),
+                Cell::new(sink.generation),
+                Cell::new(behind.unwrap_or("-".to_owned())),
+                Cell::new(sink.failed),
+                Cell::new(sink.lost),
+            ]);
+        }
+    }
+    output::text(&format!("\n{}", table.trim_fmt()));
+}
+
+fn sink_state(sink: &SinkStatus) -> (&'static str, Color) {
+    if sink.last_failure.is_some() {
+        ("failing", Color::Red)
+    } else if sink.lag_seconds > 0 {
+        ("behind", Color::Yellow)
+    } else if sink.generation == 0 {
+        ("pending", Color::Yellow)
+    } else {
+        ("delivered", Color::Green)
+    }
+}
+
+fn sink_troubles(all: &[CredentialStatus]) {
+    for status in all {
+        for sink in &status.sinks {
+            let Some(failure) = &sink.last_failure else { continue };
+            let (detail, next_step) = (output::printable(&failure.detail), &failure.next_step);
+            output::text(&format!("\n{}, sink {}: {detail}\n  {next_step}", status.name, sink.name));
         }
     }
 }
@@ -81,9 +134,11 @@ fn detail(status: &CredentialStatus) {
     for (label, value) in lines {
         output::text(&format!("{label:<14} {value}"));
     }
+    sinks(std::slice::from_ref(status));
     for (detail, next_step) in troubles(status) {
         output::text(&format!("\n{detail}\n  {next_step}"));
     }
+    sink_troubles(std::slice::from_ref(status));
 }
 
 fn next_refresh(status: &CredentialStatus) -> String {
@@ -106,9 +161,14 @@ fn color(state: &str) -> Color {
 fn distance(moment: &str) -> String {
     let Ok(at) = moment.parse::<Timestamp>() else { return moment.to_owned() };
     let seconds = at.as_second() - Timestamp::now().as_second();
-    let rounded = Span::new().seconds(seconds.abs());
+    let text = span(seconds.abs());
+    if seconds >= 0 { format!("in {text}") } else { format!("{text} ago") }
+}
+
+/// `1h 12m`
+fn span(seconds: i64) -> String {
+    let rounded = Span::new().seconds(seconds);
     let balanced = rounded.round(jiff::SpanRound::new().largest(Unit::Hour).smallest(Unit::Second));
-    let text = balanced.map_or_else(|_| format!("{}s", seconds.abs()), |span| format!("{span:#}"));
-    let text = text.split_inclusive(' ').take(2).collect::<String>();
-    if seconds >= 0 { format!("in {}", text.trim()) } else { format!("{} ago", text.trim()) }
+    let text = balanced.map_or_else(|_| format!("{seconds}s"), |span| format!("{span:#}"));
+    text.split_inclusive(' ').take(2).collect::<String>().trim().to_owned()
 }

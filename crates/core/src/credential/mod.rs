@@ -40,6 +40,7 @@ use source::Borrowed;
 
 pub use doubt::ReportAnswer;
 pub use fetching::RefreshRefused;
+pub use restore::highest_generation;
 pub use source::{Source, SourceWish};
 
 /// What a credential is told about itself by the configuration.

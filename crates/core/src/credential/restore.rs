@@ -28,7 +28,7 @@ impl Credential {
     /// crashed.
     #[must_use]
     pub fn unknown(spec: Spec, settings: &Settings, now: Now) -> Credential {
-        let reserved = unstored_generations(0, settings.last_crash);
+        let reserved = highest_generation(None, settings.last_crash);
         let mut credential = Credential { reserved, ..Credential::new(spec, now) };
         credential.let_requests_arrive(settings, now);
         credential
@@ -44,7 +44,7 @@ impl Credential {
         now: Now,
     ) -> Credential {
         let mut credential = Credential::new(spec, now);
-        credential.reserved = record.reserved + unstored_generations(record.attempt, settings.last_crash);
+        credential.reserved = highest_generation(Some(record), settings.last_crash);
         credential.attempt.id = record.attempt;
         credential.budget = Budget::restore(record.usage);
         credential.let_requests_arrive(settings, now);
@@ -200,12 +200,14 @@ impl Credential {
     }
 }
 
-/// How many generations may have been published since the record was stored, by runs that crashed: the
-/// record's attempt tells which run stored it.
-fn unstored_generations(attempt: u64, last_crash: Option<u32>) -> u64 {
+/// The highest generation that may have been handed out: runs that crashed may have published more than they stored
+/// since the record, whose attempt tells which run stored it.
+#[must_use]
+pub fn highest_generation(stored: Option<&Record>, last_crash: Option<u32>) -> u64 {
+    let (reserved, attempt) = stored.map_or((0, 0), |record| (record.reserved, record.attempt));
     let stored_by = attempt >> 32;
     let runs = last_crash.map_or(0, |last| (u64::from(last) + 1).saturating_sub(stored_by));
-    runs * UNSTORED_GENERATIONS
+    reserved + runs * UNSTORED_GENERATIONS
 }
 
 pub(super) fn token_record(held: &Held, now: Now) -> TokenRecord {

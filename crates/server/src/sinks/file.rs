@@ -1,262 +1,288 @@
-//! A sink that is a file, or a folder of files that change together.
+//! A sink that is a file, or a folder of files that change together: [`FilePlace`] writes them.
 //!
-//! A file is written beside its place and renamed over it: a reader gets the old one or the new one, whole, also when the
-//! power fails. A folder holds one sub-folder for each version, and `current` points to the newest: whoever opens that
-//! first and reads beneath it gets files that belong together. The version before stays until the next one.
+//! A disk may hang for as long as it likes. Whatever touches one waits for its [`Turn`], so that at most one thread hangs
+//! for a sink, and writes are made in the order of the deliveries. The hook is carried out when what stands there has
+//! become something else than when it was carried out last: a longer life alone is nothing new where no life is written.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal as Number, kill_process};
-use zeroize::Zeroizing;
-
 use super::delivery::{Delivery, Subject};
-use super::file_format::FileFormat;
+use super::file_hook::Hook;
+use super::file_place::{FilePlace, Written};
 use super::found::Found;
 use super::standing::SinkFailure;
 use super::target::Look;
+use super::turn::Turn;
 use crate::config::FileConfig;
 
 /// A file, and how it was left.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct FileTarget {
-    config: FileConfig,
-    subject: Subject,
-    /// How to tell that it is still the file that was written.
-    mark: Option<Mark>,
+    place: Arc<FilePlace>,
+    turn: Turn,
+    hook: Option<Hook>,
+    written: Option<Arc<Written>>,
+    /// What stood there when the hook was carried out last.
+    told: Option<Arc<Written>>,
 }
 
-/// What is done when the file has changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Afterwards {
-    /// A program is run, without a shell.
-    Run(Vec<String>),
-    /// A process is told.
-    Signal(Signal),
-}
-
-/// A signal to the process whose number stands in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Signal {
-    pub(crate) pid_file: PathBuf,
-    pub(crate) number: Number,
-}
-
-/// A file's identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
-    inode: u64,
-    changed: (i64, i64),
-}
-
-/// How long a program may run.
-const RUN: Duration = Duration::from_secs(8);
-/// What points to the newest version in a folder.
-const CURRENT: &str = "current";
-const WHERE: &str =
-    "See that the folder is there, that Tokenward may write in it, and that the disk is not full.";
+/// How long a disk may take.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 impl FileTarget {
     pub(super) fn new(config: &FileConfig, subject: Subject) -> FileTarget {
-        FileTarget { config: config.clone(), subject, mark: None }
+        FileTarget {
+            place: Arc::new(FilePlace::new(config, subject)),
+            turn: Turn::new(PATIENCE),
+            hook: config.afterwards.clone().map(|afterwards| Hook::new(afterwards, PATIENCE)),
+            written: None,
+            told: None,
+        }
     }
 
     pub(super) async fn deliver(&mut self, delivery: &Delivery) -> Result<(), SinkFailure> {
-        let (target, delivery) = (self.clone(), delivery.clone());
-        let written = tokio::task::spawn_blocking(move || target.write(&delivery)).await;
-        self.mark = Some(written.unwrap_or_else(|_| {
-            Err(SinkFailure::new("writing was broken off", "Report this as a defect of Tokenward."))
-        })?);
-        self.tell().await
-    }
-
-    pub(super) async fn look(&self) -> Result<Look, SinkFailure> {
-        let found = tokio::fs::symlink_metadata(self.place()).await;
-        match found {
-            Ok(metadata) if self.mark == Some(Mark::of(&metadata)) => Ok(Look::There),
-            Ok(_) => Ok(Look::Foreign),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Look::Gone),
-            Err(error) => Err(self.failure("be looked at", &error)),
-        }
-    }
-
-    pub(super) async fn find(&self) -> Result<Found, SinkFailure> {
-        let path = match self.config.format {
-            FileFormat::Folder => self.config.path.join(CURRENT).join("token.json"),
-            _ => self.config.path.clone(),
-        };
-        let text = tokio::fs::read_to_string(&path).await.map(Zeroizing::new);
-        let text = text.map_err(|error| {
-            SinkFailure::new(
-                format!("{} cannot be read: {error}", path.display()),
-                "Check `path` of the sink.",
-            )
-        })?;
-        Found::read(&text).ok_or_else(|| {
-            let detail = format!("there is no token in {}", path.display());
-            SinkFailure::new(detail, "See that the program that writes it has written it.")
-        })
-    }
-
-    /// What is replaced at once.
-    fn place(&self) -> PathBuf {
-        if self.config.format == FileFormat::Folder {
-            self.config.path.join(CURRENT)
-        } else {
-            self.config.path.clone()
-        }
-    }
-
-    fn write(&self, delivery: &Delivery) -> Result<Mark, SinkFailure> {
-        let files = self.config.format.files(&self.subject, delivery)?;
-        let written = match self.config.format {
-            FileFormat::Folder => self.write_version(&files, delivery),
-            _ => files.first().map_or(Ok(()), |(_, text)| self.replace(text)),
-        };
-        let mark = written.and_then(|()| fs::symlink_metadata(self.place()));
-        mark.map(|metadata| Mark::of(&metadata)).map_err(|error| self.failure("be written", &error))
-    }
-
-    fn replace(&self, text: &str) -> io::Result<()> {
-        let (folder, name) =
-            (self.folder(), self.config.path.file_name().unwrap_or_default().to_string_lossy());
-        let fresh = folder.join(format!(".{name}.tokenward"));
-        self.create(&fresh, text)?;
-        fs::rename(&fresh, &self.config.path)?;
-        sync_folder(folder)
-    }
-
-    fn folder(&self) -> &Path {
-        self.config.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-    }
-
-    /// Writes a file that nobody reads yet. One of the same name is left over from a write that was broken off.
-    fn create(&self, path: &Path, text: &str) -> io::Result<()> {
-        gone(fs::remove_file(path))?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(text.as_bytes())?;
-        self.hand_over(path, self.config.mode)?;
-        file.sync_all()
-    }
-
-    fn hand_over(&self, path: &Path, mode: u32) -> io::Result<()> {
-        if let Some(owner) = self.config.owner {
-            std::os::unix::fs::lchown(path, Some(owner.user), owner.group)?;
-        }
-        fs::set_permissions(path, fs::Permissions::from_mode(mode))
-    }
-
-    fn write_version(&self, files: &[(&str, Zeroizing<String>)], delivery: &Delivery) -> io::Result<()> {
-        let passable = self.config.mode | ((self.config.mode & 0o444) >> 2);
-        if let Err(error) = fs::create_dir(&self.config.path)
-            && error.kind() != io::ErrorKind::AlreadyExists
-        {
-            return Err(error);
-        }
-        self.hand_over(&self.config.path, passable)?;
-        let current = self.config.path.join(CURRENT);
-        let before = gone(fs::read_link(&current))?;
-        let version = format!("v{}-{}", delivery.generation, delivery.now.0);
-        let place = self.config.path.join(&version);
-        gone(fs::remove_dir_all(&place))?;
-        fs::create_dir(&place)?;
-        for (name, text) in files {
-            self.create(&place.join(name), text)?;
-        }
-        self.hand_over(&place, passable)?;
-        sync_folder(&place)?;
-        let fresh = self.config.path.join(".current.tokenward");
-        gone(fs::remove_file(&fresh))?;
-        std::os::unix::fs::symlink(&version, &fresh)?;
-        fs::rename(&fresh, &current)?;
-        sync_folder(&self.config.path)?;
-        self.clear(&version, before.as_deref())
-    }
-
-    /// Removes versions, except this one and the one before, which somebody may be reading.
-    fn clear(&self, version: &str, before: Option<&Path>) -> io::Result<()> {
-        for entry in fs::read_dir(&self.config.path)? {
-            let entry = entry?;
-            let (name, path) = (entry.file_name(), entry.path());
-            let stays = name == version || before.is_some_and(|before| before.as_os_str() == name);
-            let is_version = name.to_string_lossy().strip_prefix('v').is_some_and(|rest| {
-                rest.split_once('-')
-                    .is_some_and(|(a, b)| a.parse::<u64>().is_ok() && b.parse::<u64>().is_ok())
-            });
-            if is_version && !stays {
-                gone(fs::remove_dir_all(path))?;
-            }
+        let delivery = delivery.clone();
+        let written = Arc::new(self.at_the_disk(move |place| place.write(&delivery)).await?);
+        self.written = Some(Arc::clone(&written));
+        let Some(hook) = &self.hook else { return Ok(()) };
+        if !self.told.as_ref().is_some_and(|told| told.says_the_same(&written)) {
+            self.told = None;
+            hook.carry_out().await?;
+            self.told = Some(written);
         }
         Ok(())
     }
 
-    async fn tell(&self) -> Result<(), SinkFailure> {
-        match &self.config.afterwards {
-            None => Ok(()),
-            Some(Afterwards::Run(words)) => run(words).await,
-            Some(Afterwards::Signal(signal)) => signal.send(),
+    pub(super) async fn look(&mut self) -> Result<Look, SinkFailure> {
+        let Some(written) = self.written.clone() else { return Ok(Look::Gone) };
+        let look = self.at_the_disk(move |place| place.look(&written)).await;
+        if look != Ok(Look::There) {
+            // Nobody knows what was read there meanwhile.
+            self.told = None;
+        }
+        look
+    }
+
+    pub(super) async fn find(&self) -> Result<Found, SinkFailure> {
+        self.at_the_disk(FilePlace::find).await
+    }
+
+    async fn at_the_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&FilePlace) -> Result<T, SinkFailure> + Send + 'static,
+    ) -> Result<T, SinkFailure> {
+        let place = Arc::clone(&self.place);
+        let path: &Path = self.place.path();
+        self.turn.take(path, move || work(&place)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::PathBuf;
+    use std::sync::mpsc;
+
+    use tempfile::TempDir;
+    use tokenward_core::secret::Secret;
+    use tokenward_core::time::Span;
+
+    use super::super::delivery::testing;
+    use super::super::file_format::FileFormat;
+    use super::super::file_hook::Afterwards;
+    use super::*;
+
+    /// A target at `place` in a folder of its own, whose hook writes a line to `told`.
+    struct Bench(TempDir, FileTarget);
+
+    impl Bench {
+        fn new(format: FileFormat) -> Bench {
+            let folder = tempfile::tempdir().unwrap();
+            let told = folder.path().join("told").display().to_string();
+            let line = ["/bin/sh", "-c", "echo >> $0", &told].map(str::to_owned);
+            let config = FileConfig {
+                path: folder.path().join("place"),
+                format,
+                mode: 0o640,
+                owner: None,
+                afterwards: Some(Afterwards::Run(line.into())),
+            };
+            let target = FileTarget::new(&config, testing::subject());
+            Bench(folder, target)
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        async fn deliver(&mut self, delivery: &Delivery) {
+            self.1.deliver(delivery).await.unwrap();
+        }
+
+        async fn look(&mut self) -> Look {
+            self.1.look().await.unwrap()
+        }
+
+        fn told(&self) -> usize {
+            fs::read_to_string(self.path("told")).unwrap().lines().count()
+        }
+
+        fn mode(&self, name: &str) -> u32 {
+            fs::metadata(self.path(name)).unwrap().permissions().mode() & 0o777
         }
     }
 
-    fn failure(&self, what: &str, error: &io::Error) -> SinkFailure {
-        SinkFailure::new(format!("{} cannot {what}: {error}", self.config.path.display()), WHERE)
+    fn first() -> Delivery {
+        testing::delivery()
     }
-}
 
-impl Mark {
-    fn of(metadata: &fs::Metadata) -> Mark {
-        Mark { inode: metadata.ino(), changed: (metadata.ctime(), metadata.ctime_nsec()) }
+    fn second() -> Delivery {
+        let now = first().now + Span::seconds(1);
+        Delivery { token: Secret::new("second"), generation: 18, now, ..first() }
     }
-}
 
-impl Signal {
-    fn send(&self) -> Result<(), SinkFailure> {
-        let wrong = |why: String| {
-            let detail =
-                format!("no signal could be sent to the process named in {}: {why}", self.pid_file.display());
-            SinkFailure::new(detail, "See that the process runs, and that Tokenward may send signals to it.")
-        };
-        let text = fs::read_to_string(&self.pid_file).map_err(|error| wrong(error.to_string()))?;
-        // The numbers 0 and below would mean many processes.
-        let pid = text.trim().parse().ok().filter(|pid: &i32| *pid > 0).and_then(Pid::from_raw);
-        let pid = pid.ok_or_else(|| wrong("there is no process number in it".to_owned()))?;
-        kill_process(pid, self.number).map_err(|error| wrong(error.to_string()))
+    fn longer() -> Delivery {
+        Delivery { told_end: first().told_end + Span::minutes(1), ..first() }
     }
-}
 
-/// Runs a program. It inherits nothing of the environment but `PATH`, since secrets may stand there.
-async fn run(words: &[String]) -> Result<(), SinkFailure> {
-    let Some((program, arguments)) = words.split_first() else { return Ok(()) };
-    let wrong = |why: String| {
-        SinkFailure::new(
-            format!("the file is written, but {program} {why}"),
-            "Run it by hand as the same user; it is run again with the next attempt.",
-        )
-    };
-    let mut command = tokio::process::Command::new(program);
-    command.args(arguments).env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.envs(std::env::var_os("PATH").map(|path| ("PATH", path))).kill_on_drop(true);
-    match tokio::time::timeout(RUN, command.status()).await {
-        Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(wrong(format!("ended with {status}"))),
-        Ok(Err(error)) => Err(wrong(format!("could not be run: {error}"))),
-        Err(_) => Err(wrong("took more than 8 seconds".to_owned())),
+    #[tokio::test]
+    async fn nothing_is_written_while_a_write_hangs_and_then_only_the_newest() {
+        let mut bench = Bench::new(FileFormat::Plain);
+        bench.1.turn = Turn::new(Duration::from_millis(50));
+        let (release, released) = mpsc::channel::<()>();
+        let old = first();
+        let hung = bench.1.at_the_disk(move |place| {
+            let _ = released.recv();
+            place.write(&old)
+        });
+        assert!(hung.await.is_err());
+        let late = bench.1.deliver(&Delivery { token: Secret::new("never"), ..first() }).await.unwrap_err();
+        assert!(late.detail.contains("place has not been reached"), "{late:?}");
+        assert!(!bench.path("place").exists());
+        drop(release);
+        bench.1.turn.be_patient();
+        bench.deliver(&second()).await;
+        assert_eq!(fs::read_to_string(bench.path("place")).unwrap(), "second");
     }
-}
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
+    #[tokio::test]
+    async fn a_longer_life_is_nothing_new_to_a_hook_where_no_life_is_written() {
+        let mut bench = Bench::new(FileFormat::Plain);
+        bench.deliver(&first()).await;
+        bench.deliver(&longer()).await;
+        assert_eq!(bench.told(), 1);
+        bench.deliver(&second()).await;
+        assert_eq!(bench.told(), 2);
+    }
 
-/// That something is not there is no error.
-fn gone<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
-    match outcome {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    #[tokio::test]
+    async fn a_longer_life_that_is_written_is_told() {
+        let mut bench = Bench::new(FileFormat::WechatTxt);
+        bench.deliver(&first()).await;
+        bench.deliver(&longer()).await;
+        assert_eq!(bench.told(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_written_over_somebody_elses_is_told() {
+        let mut bench = Bench::new(FileFormat::Plain);
+        bench.deliver(&first()).await;
+        fs::write(bench.path("place"), "theirs").unwrap();
+        assert_eq!(bench.look().await, Look::Foreign);
+        bench.deliver(&first()).await;
+        assert_eq!(bench.told(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_failed_is_carried_out_again() {
+        let mut bench = Bench::new(FileFormat::Plain);
+        fs::create_dir(bench.path("told")).unwrap();
+        assert!(bench.1.deliver(&first()).await.is_err());
+        fs::remove_dir(bench.path("told")).unwrap();
+        bench.deliver(&first()).await;
+        assert_eq!(bench.told(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_only_touched_is_still_there() {
+        let mut bench = Bench::new(FileFormat::Plain);
+        bench.deliver(&first()).await;
+        let later = fs::FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH);
+        fs::File::options().write(true).open(bench.path("place")).unwrap().set_times(later).unwrap();
+        assert_eq!(bench.look().await, Look::There);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_others_may_read_now_is_not_as_it_was_left() {
+        let mut bench = Bench::new(FileFormat::Plain);
+        bench.deliver(&first()).await;
+        fs::set_permissions(bench.path("place"), fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(bench.look().await, Look::Foreign);
+        bench.deliver(&first()).await;
+        assert_eq!((bench.look().await, bench.mode("place")), (Look::There, 0o640));
+    }
+
+    #[tokio::test]
+    async fn what_is_removed_or_changed_beneath_current_is_noticed() {
+        let mut bench = Bench::new(FileFormat::Folder);
+        for name in ["token", "expires_at", "token.json"] {
+            let path = bench.path("place/current").join(name);
+            bench.deliver(&first()).await;
+            assert_eq!(bench.look().await, Look::There);
+            fs::remove_file(&path).unwrap();
+            assert_eq!(bench.look().await, Look::Gone, "{name}");
+            bench.deliver(&first()).await;
+            let changed = fs::read_to_string(&path).unwrap().replace('1', "2").replace("tok", "kot");
+            fs::write(&path, changed).unwrap();
+            assert_eq!(bench.look().await, Look::Foreign, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_that_points_elsewhere_is_noticed_and_replaced() {
+        let mut bench = Bench::new(FileFormat::Folder);
+        bench.deliver(&first()).await;
+        for theirs in ["elsewhere", "a file"] {
+            let current = bench.path("place/current");
+            fs::remove_file(&current).unwrap();
+            if theirs == "elsewhere" {
+                std::os::unix::fs::symlink(theirs, &current).unwrap();
+            } else {
+                fs::write(&current, theirs).unwrap();
+            }
+            assert_eq!(bench.look().await, Look::Foreign, "{theirs}");
+            bench.deliver(&first()).await;
+            assert_eq!(bench.look().await, Look::There, "{theirs}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_was_there_keeps_its_mode_and_a_new_one_gets_it() {
+        let mut theirs = Bench::new(FileFormat::Folder);
+        fs::create_dir(theirs.path("place")).unwrap();
+        fs::set_permissions(theirs.path("place"), fs::Permissions::from_mode(0o705)).unwrap();
+        theirs.deliver(&first()).await;
+        assert_eq!((theirs.mode("place"), theirs.mode("place/current")), (0o705, 0o750));
+        let mut ours = Bench::new(FileFormat::Folder);
+        ours.deliver(&first()).await;
+        assert_eq!((ours.mode("place"), ours.mode("place/current/token")), (0o750, 0o640));
+    }
+
+    #[tokio::test]
+    async fn what_others_keep_in_the_folder_stays() {
+        let mut bench = Bench::new(FileFormat::Folder);
+        fs::create_dir_all(bench.path("place/v1-2")).unwrap();
+        fs::write(bench.path("place/v1-2/theirs"), "").unwrap();
+        fs::write(bench.path("place/v3-4"), "").unwrap();
+        for at in 0..3 {
+            let now = first().now + Span::seconds(at);
+            bench.deliver(&Delivery { now, ..first() }).await;
+        }
+        assert!(bench.path("place/v1-2/theirs").exists() && bench.path("place/v3-4").exists());
+        let ours = fs::read_dir(bench.path("place")).unwrap();
+        assert_eq!(ours.count(), 2 + 3, "two versions and the link");
     }
 }

@@ -26,6 +26,8 @@ pub(crate) enum FileFormat {
     Folder,
 }
 
+/// The names of the files of a folder.
+pub(super) const IN_FOLDER: [&str; 3] = ["token", "expires_at", "token.json"];
 /// What code that reads `createTime` takes a token's life to be.
 const ASSUMED_LIFE: Span = Span::hours(2);
 

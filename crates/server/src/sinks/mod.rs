@@ -12,6 +12,8 @@ mod cloud_record;
 mod delivery;
 mod file;
 mod file_format;
+mod file_hook;
+mod file_place;
 mod found;
 mod owner;
 mod redis;
@@ -20,6 +22,7 @@ mod redis_server;
 mod standing;
 mod target;
 mod template;
+mod turn;
 mod webhook;
 
 use std::sync::Arc;
@@ -34,8 +37,8 @@ use crate::http::Api;
 
 pub(crate) use cloud_record::{CloudRecord, Shape};
 use delivery::Delivery;
-pub(crate) use file::{Afterwards, Signal};
 pub(crate) use file_format::FileFormat;
+pub(crate) use file_hook::{Afterwards, Signal};
 pub(crate) use found::Found;
 pub(crate) use owner::Owner;
 pub(crate) use redis_preset::{KeyOptions, PRESETS, RedisPreset};

@@ -35,7 +35,7 @@ pub enum NotSigned {
     #[error("the url is not the address of a page: it begins with http:// or https://, and has no spaces")]
     NotAPage,
     /// Its domain is not one of the ticket's.
-    #[error("pages of this domain are not signed with this ticket")]
+    #[error("the domain of this page is none of the ticket's `domains`")]
     OtherDomain,
 }
 

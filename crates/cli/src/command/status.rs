@@ -123,6 +123,7 @@ fn detail(status: &CredentialStatus) {
         ("state", status.state.clone()),
         ("generation", status.generation.to_string()),
     ];
+    lines.extend(status.derived_from.clone().map(|from| ("derived from", from)));
     let moment = |at: &String| format!("{at} ({})", distance(at));
     lines.extend(status.issued_at.as_ref().map(|at| ("issued", moment(at))));
     lines.extend(status.expires_at.as_ref().map(|at| ("expires", moment(at))));

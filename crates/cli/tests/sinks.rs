@@ -200,7 +200,7 @@ fn watch(files: Vec<(PathBuf, Arc<AtomicU64>)>, stop: Arc<AtomicBool>) -> std::t
 }
 
 const POLLED_LINE: &str = "${generation} ${token} ${expires_at_ms} end";
-/// One of many credentials whose tokens live four seconds.
+/// One of many credentials whose tokens live eight seconds.
 fn short(number: usize) -> String {
     let sink = format!("to = \"file\"\npath = \"token-{number}.txt\"\ntemplate = \"{POLLED_LINE}\"\n");
     let credential = crm(&format!("[credentials.crm.sinks.polled]\n{sink}"));
@@ -209,8 +209,8 @@ fn short(number: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_that_poll_files_over_1000_rotations_see_whole_living_tokens_in_order() {
-    const FILES: usize = 80;
-    let lab = Lab::new(scaled(4, 1)).await;
+    const FILES: usize = 160;
+    let lab = Lab::new(scaled(8, 2)).await;
     let server = lab.serve(&(0..FILES).map(short).collect::<String>());
     for number in 0..FILES {
         while server.status(&format!("crm-{number}")).await["sinks"][0]["generation"] == 0 {}

@@ -8,6 +8,7 @@
 //! Deliberately absent: deleting. When there is no token to hand out, what was written stands until its own expiry.
 
 mod cloud;
+mod cloud_looks;
 mod cloud_record;
 mod delivery;
 mod file;

@@ -99,7 +99,7 @@ impl Server {
         let keeper = Keeper {
             store: Arc::clone(&store),
             keys,
-            token_index,
+            token_index: Arc::clone(&token_index),
             health: Arc::clone(&health),
             driver: inputs_sender.clone(),
         };
@@ -117,7 +117,7 @@ impl Server {
             draining: false.into(),
         };
         let api = Arc::new(api);
-        let sinks = sinks::gather(config, &api)?;
+        let sinks = sinks::gather(config, &api, &token_index)?;
         let stop = watch::channel(false);
         Ok(Server {
             listeners,
@@ -364,12 +364,14 @@ async fn restore(
     Ok((fleet, feed))
 }
 
-/// Which credentials have tokens that must be known again: those that a facade serves.
+/// Which credentials have tokens that must be known again: those that a facade serves, and those whose sinks tell their own
+/// tokens from those of others.
 fn covered(config: &Config, materials: &[Arc<Material>]) -> Vec<bool> {
-    let served = |material: &Arc<Material>| {
+    let is_served = |material: &Arc<Material>| {
         config.facade.is_some() && material.provider.platform() == facade::PLATFORM
     };
-    materials.iter().map(served).collect()
+    let pairs = materials.iter().zip(&config.credentials);
+    pairs.map(|(material, credential)| is_served(material) || sinks::know_tokens(credential)).collect()
 }
 
 async fn restore_past_tokens(

@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: deleting. When there is no token to hand out, what was written stands until its own expiry.
 
+mod claim;
 mod cloud;
 mod cloud_looks;
 mod cloud_record;
@@ -32,7 +33,9 @@ use crate::clock;
 use crate::config::{Config, ConfigError, CredentialConfig, PlaceConfig, SinkConfig};
 use crate::feed::Entry;
 use crate::http::Api;
+use crate::token_index::TokenIndex;
 
+use claim::Claims;
 pub(crate) use cloud_record::{CloudRecord, Shape};
 use delivery::Delivery;
 pub(crate) use file::{Afterwards, Signal};
@@ -40,6 +43,7 @@ pub(crate) use file_format::FileFormat;
 pub(crate) use found::Found;
 pub(crate) use owner::Owner;
 pub(crate) use redis_preset::{KeyOptions, PRESETS, RedisPreset};
+use redis::OurTokens;
 use standing::SinkFailure;
 pub use standing::Standing;
 use target::{Look, Servers, Target};
@@ -52,6 +56,7 @@ pub(crate) struct Sink {
     standing: Arc<Standing>,
     delivered: Option<Delivered>,
     retry: Retry,
+    claims: Claims,
 }
 
 /// What was delivered last, and when.
@@ -94,17 +99,28 @@ pub(crate) fn standing(config: &SinkConfig) -> Standing {
     Standing::new(config.name.clone(), kind)
 }
 
+/// Whether a sink of a credential has to know its tokens again, also those of earlier runs.
+pub(crate) fn know_tokens(credential: &CredentialConfig) -> bool {
+    credential.sinks.iter().any(|sink| matches!(sink.place, PlaceConfig::Redis(_)))
+}
+
 /// The sinks of all credentials. Blocks while programs run that give secrets.
 ///
 /// # Errors
 /// Points at the secret that cannot be read.
-pub(crate) fn gather(config: &Config, api: &Arc<Api>) -> Result<Vec<Sink>, ConfigError> {
+pub(crate) fn gather(
+    config: &Config,
+    api: &Arc<Api>,
+    token_index: &Arc<TokenIndex>,
+) -> Result<Vec<Sink>, ConfigError> {
     let mut sinks = Vec::new();
     let mut servers = Servers::default();
     for (credential, entry) in config.credentials.iter().zip(api.feed.iter()) {
         for (sink, standing) in credential.sinks.iter().zip(&entry.sinks) {
-            let target = Target::gather(config, credential, sink, api, &mut servers)?;
-            sinks.push(Sink::new(Arc::clone(entry), target, Arc::clone(standing)));
+            let ours = OurTokens(Arc::clone(token_index), entry.id);
+            let target = Target::gather(config, credential, sink, api, &ours, &mut servers)?;
+            let claims = Claims::new(api.driver.clone(), entry.id, &credential.policy);
+            sinks.push(Sink::new(Arc::clone(entry), target, Arc::clone(standing), claims));
         }
     }
     Ok(sinks)
@@ -124,8 +140,8 @@ pub(crate) async fn find(
 }
 
 impl Sink {
-    pub(crate) fn new(entry: Arc<Entry>, target: Target, standing: Arc<Standing>) -> Sink {
-        Sink { entry, target, standing, delivered: None, retry: Retry::default() }
+    fn new(entry: Arc<Entry>, target: Target, standing: Arc<Standing>, claims: Claims) -> Sink {
+        Sink { entry, target, standing, delivered: None, retry: Retry::default(), claims }
     }
 
     /// Delivers, for ever.
@@ -143,6 +159,7 @@ impl Sink {
     }
 
     async fn work(&mut self, now: Now) {
+        self.claims.advance(now.boot);
         let delivery = Delivery::of(&self.entry.view(), now);
         match delivery {
             Some(delivery) if self.is_due(&delivery, now.boot) => {
@@ -173,6 +190,10 @@ impl Sink {
         let attempt = tokio::time::timeout(PATIENCE, self.target.deliver(&delivery)).await;
         let outcome = attempt.unwrap_or_else(|_| Err(SinkFailure::too_slow()));
         let now = clock::boot();
+        if self.target.met_foreign() {
+            self.standing.lost(&self.entry, Look::Foreign);
+            self.claims.make(delivery.generation, now);
+        }
         match outcome {
             Ok(()) => {
                 self.standing.delivered(&self.entry, &delivery);
@@ -198,7 +219,12 @@ impl Sink {
         match look.unwrap_or_else(|_| Err(SinkFailure::too_slow())) {
             Ok(Look::There) => {}
             Ok(look) => {
-                self.standing.lost(&self.entry, look);
+                if look != Look::Outdated {
+                    self.standing.lost(&self.entry, look);
+                }
+                if look == Look::Foreign && matches!(self.target, Target::Redis(_)) {
+                    self.claims.make(delivery.generation, now);
+                }
                 self.standing.wait_since(now);
                 self.deliver(delivery.clone()).await;
             }

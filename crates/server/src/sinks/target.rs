@@ -10,7 +10,7 @@ use super::cloud::CloudTarget;
 use super::delivery::{Delivery, Subject};
 use super::file::FileTarget;
 use super::found::Found;
-use super::redis::RedisTarget;
+use super::redis::{OurTokens, RedisTarget};
 use super::redis_preset::KeyedValue;
 use super::redis_server::RedisServer;
 use super::standing::SinkFailure;
@@ -28,12 +28,14 @@ pub(crate) enum Target {
 }
 
 /// What is at a place now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Look {
     /// What was delivered.
     There,
     /// Nothing, or something that is no longer whole.
     Gone,
+    /// Something that this sink wrote before: a call that was on its way for long.
+    Outdated,
     /// Something that somebody else wrote.
     Foreign,
 }
@@ -49,12 +51,15 @@ impl Target {
         credential: &CredentialConfig,
         config: &SinkConfig,
         api: &Arc<Api>,
+        ours: &OurTokens,
         servers: &mut Servers,
     ) -> Result<Target, ConfigError> {
         let subject = subject(all, credential, config)?;
         Ok(match &config.place {
             PlaceConfig::File(file) => Target::File(FileTarget::new(file, subject)),
-            PlaceConfig::Redis(redis) => Target::Redis(servers.target(all, redis, subject)?),
+            PlaceConfig::Redis(redis) => {
+                Target::Redis(servers.target(all, redis, subject)?.with_ours(ours.clone()))
+            }
             PlaceConfig::Cloud(cloud) => Target::Cloud(CloudTarget::new(cloud, subject, Arc::clone(api))?),
             PlaceConfig::Webhook(webhook) => {
                 Target::Webhook(WebhookTarget::gather(all, &config.name, webhook, subject)?)
@@ -80,6 +85,14 @@ impl Target {
             Target::Cloud(cloud) => cloud.look().await,
             // Whoever was told has been told.
             Target::Webhook(_) => Ok(Look::There),
+        }
+    }
+
+    /// Whether the last delivery met something that somebody else wrote, and that is not told yet.
+    pub(super) fn met_foreign(&mut self) -> bool {
+        match self {
+            Target::Redis(redis) => redis.met_foreign(),
+            Target::File(_) | Target::Cloud(_) | Target::Webhook(_) => false,
         }
     }
 

@@ -117,7 +117,7 @@ impl Server {
             draining: false.into(),
         };
         let api = Arc::new(api);
-        let sinks = sinks::gather(config, &api, &token_index)?;
+        let sinks = sinks::gather(config, &api, &token_index, store.opened().epoch)?;
         let stop = watch::channel(false);
         Ok(Server {
             listeners,

@@ -46,7 +46,7 @@ pub(crate) use redis_preset::{KeyOptions, PRESETS, RedisPreset};
 use redis::OurTokens;
 use standing::SinkFailure;
 pub use standing::Standing;
-use target::{Look, Servers, Target};
+use target::{Look, Shared, Target};
 pub(crate) use template::Template;
 
 /// A sink at work.
@@ -112,13 +112,14 @@ pub(crate) fn gather(
     config: &Config,
     api: &Arc<Api>,
     token_index: &Arc<TokenIndex>,
+    run: u32,
 ) -> Result<Vec<Sink>, ConfigError> {
     let mut sinks = Vec::new();
-    let mut servers = Servers::default();
+    let mut shared = Shared::new(run);
     for (credential, entry) in config.credentials.iter().zip(api.feed.iter()) {
         for (sink, standing) in credential.sinks.iter().zip(&entry.sinks) {
             let ours = OurTokens(Arc::clone(token_index), entry.id);
-            let target = Target::gather(config, credential, sink, api, &ours, &mut servers)?;
+            let target = Target::gather(config, credential, sink, api, &ours, &mut shared)?;
             let claims = Claims::new(api.driver.clone(), entry.id, &credential.policy);
             sinks.push(Sink::new(Arc::clone(entry), target, Arc::clone(standing), claims));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use tokenward_core::time::Span;
 
@@ -40,9 +41,14 @@ pub(crate) enum Look {
     Foreign,
 }
 
-/// The servers that sinks share, by their URLs.
+/// What sinks share.
 #[derive(Default)]
-pub(crate) struct Servers(HashMap<(String, Option<Vec<u8>>), Arc<RedisServer>>);
+pub(crate) struct Shared {
+    /// Servers by their URLs.
+    servers: HashMap<(String, Option<Vec<u8>>), Arc<RedisServer>>,
+    /// The number of the next thing that is told.
+    numbers: Arc<AtomicU64>,
+}
 
 impl Target {
     /// Puts together what the configuration says of a sink.
@@ -52,17 +58,18 @@ impl Target {
         config: &SinkConfig,
         api: &Arc<Api>,
         ours: &OurTokens,
-        servers: &mut Servers,
+        shared: &mut Shared,
     ) -> Result<Target, ConfigError> {
         let subject = subject(all, credential, config)?;
         Ok(match &config.place {
             PlaceConfig::File(file) => Target::File(FileTarget::new(file, subject)),
             PlaceConfig::Redis(redis) => {
-                Target::Redis(servers.target(all, redis, subject)?.with_ours(ours.clone()))
+                Target::Redis(shared.redis(all, redis, subject)?.with_ours(ours.clone()))
             }
             PlaceConfig::Cloud(cloud) => Target::Cloud(CloudTarget::new(cloud, subject, Arc::clone(api))?),
             PlaceConfig::Webhook(webhook) => {
-                Target::Webhook(WebhookTarget::gather(all, &config.name, webhook, subject)?)
+                let numbers = Arc::clone(&shared.numbers);
+                Target::Webhook(WebhookTarget::gather(all, &config.name, webhook, subject, numbers)?)
             }
         })
     }
@@ -115,7 +122,7 @@ pub(super) async fn find(
     let subject = subject(all, credential, config)?;
     Ok(match &config.place {
         PlaceConfig::File(file) => FileTarget::new(file, subject).find().await,
-        PlaceConfig::Redis(redis) => Servers::default().target(all, redis, subject)?.find().await,
+        PlaceConfig::Redis(redis) => Shared::default().redis(all, redis, subject)?.find().await,
         PlaceConfig::Cloud(_) | PlaceConfig::Webhook(_) => Err(SinkFailure::new(
             "tokens are taken over from files and from Redis alone",
             "Name a sink of that kind; it need not stay in the configuration.",
@@ -128,8 +135,14 @@ fn subject(all: &Config, credential: &CredentialConfig, config: &SinkConfig) -> 
     Ok(Subject { credential: credential.name.clone(), app_id: credential.app_id(), sdk_secret })
 }
 
-impl Servers {
-    fn target(
+impl Shared {
+    /// For the run of a server. Numbers rise over all runs; a JSON number holds those of two million.
+    pub(super) fn new(run: u32) -> Shared {
+        let first = u64::from(run) << 32;
+        Shared { numbers: Arc::new(AtomicU64::new(first)), ..Shared::default() }
+    }
+
+    fn redis(
         &mut self,
         all: &Config,
         config: &RedisConfig,
@@ -145,11 +158,11 @@ impl Servers {
             None => None,
         };
         let name = (url.expose().to_owned(), ca.clone());
-        let server = match self.0.get(&name) {
+        let server = match self.servers.get(&name) {
             Some(server) => Arc::clone(server),
             None => {
                 let server = RedisServer::open(url.expose(), ca).map_err(|why| unusable(&why))?;
-                Arc::clone(self.0.entry(name).or_insert(Arc::new(server)))
+                Arc::clone(self.servers.entry(name).or_insert(Arc::new(server)))
             }
         };
         let keyed = match &config.keys {

@@ -296,6 +296,64 @@ async fn tls_is_spoken_with_a_certificate_of_ones_own() {
     delivered(&server, 1).await;
 }
 
+/// What `tokenward check` says.
+fn check(lab: &Lab, credentials: &str) -> (Option<i32>, String) {
+    let config = lab.write_config(credentials);
+    let output = lab::tokenward().args(["check", "-c"]).arg(config).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_sinks_that_write_one_key_are_refused() {
+    let lab = Lab::new(documented()).await;
+    let other = |url: &str, lines: &str| {
+        format!("[credentials.shop.sinks.other]\nto = \"redis\"\nurl = {{ inline = \"{url}\" }}\n{lines}\n")
+    };
+    let first = classic("5m") + &other("redis://127.0.0.1:7", "preset = \"wxjava\"").replace("other", "sdk");
+    let own = "key = \"wx:access_token:${app_id}\"\nvalue = \"${token}\"";
+    // Another way to write the same server, and another way to write the same key.
+    for second in [
+        other("redis://user:word@localhost:7/0", "preset = \"wxjava\""),
+        other("redis://127.0.0.1:7", own),
+        other("redis-cluster://127.0.0.1:8,127.0.0.1:7", own),
+    ] {
+        let (status, said) = check(&lab, &(first.clone() + &second));
+        assert_eq!(status, Some(2), "{said}");
+        let line = "tokenward.toml:21";
+        for part in ["another sink writes the same key of the same Redis", line, "another `prefix`"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    let server =
+        lab::tokenward().args(["serve", "-c"]).arg(lab.folder.path().join("tokenward.toml")).output();
+    assert_eq!(server.unwrap().status.code(), Some(2), "a server does not start with it either");
+    for second in [
+        other("redis://127.0.0.1:7/1", "preset = \"wxjava\""),
+        other("redis://127.0.0.1:8", "preset = \"wxjava\""),
+        other("redis://127.0.0.1:7", "preset = \"wxjava\"\nprefix = \"wx2:\""),
+    ] {
+        let (status, said) = check(&lab, &(first.clone() + &second));
+        assert_eq!(status, Some(0), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_app_secret_in_the_place_of_the_sdks_is_warned_about() {
+    let (lab, redis) = (Lab::new(documented()).await, Redis::start(&[]));
+    let with = |secret: &str| {
+        let lines = format!("preset = \"easywechat6\"\nsdk_secret = {{ inline = \"{secret}\" }}");
+        classic("5m") + &sink(&redis, &lines)
+    };
+    let (status, said) = check(&lab, &with(lab::SECRET));
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("`sdk_secret` is the real secret of the app"), "{said}");
+    assert!(!said.contains(lab::SECRET), "{said}");
+    assert!(!check(&lab, &with("another")).1.contains("real secret"));
+    let server = lab.serve(&with(lab::SECRET));
+    assert!(server.log().contains("`sdk_secret` is the real secret of the app"), "{}", server.log());
+}
+
 /// What every preset writes, as its SDK does: the lines of its sink, its keys, and their values with `TOKEN`, `LENGTH` (of
 /// the token), `LIFE` and `END` (in seconds) for what changes.
 const PRESETS: [(&str, &[(&str, &str)]); 13] = [
@@ -309,10 +367,7 @@ const PRESETS: [(&str, &[(&str, &str)]); 13] = [
     ("wxjava-open", &[("wx:open:wechat_component_access_token:wxclassic", "TOKEN")]),
     (
         "easywechat6\"\nsdk_secret = { inline = \"what-the-sdk-has\" }\nprefix = \"easywechat:",
-        &[(
-            "easywechat:official_account.access_token.wxclassic.what-the-sdk-has.0",
-            "s:LENGTH:\"TOKEN\";",
-        )],
+        &[("easywechat:official_account.access_token.wxclassic.what-the-sdk-has.0", "s:LENGTH:\"TOKEN\";")],
     ),
     (
         // md5 of what PHP writes: {"grant_type":"client_credential","appid":"wxclassic","secret":"what-the-sdk-has"}

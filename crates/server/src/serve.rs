@@ -85,6 +85,7 @@ impl Server {
         let facade = Facade::new(config, &materials, &keys, &token_index);
         let (feed, telemetry) = (Arc::new(feed), Arc::new(Telemetry::new()));
         let health = Arc::new(Health::default());
+        let known = materials.clone();
         let driver = Driver {
             fleet,
             materials,
@@ -117,7 +118,7 @@ impl Server {
             draining: false.into(),
         };
         let api = Arc::new(api);
-        let sinks = sinks::gather(config, &api, &token_index, store.opened().epoch)?;
+        let sinks = sinks::gather(config, &api, &token_index, &known, store.opened().epoch)?;
         let stop = watch::channel(false);
         Ok(Server {
             listeners,

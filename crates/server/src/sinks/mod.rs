@@ -27,26 +27,29 @@ mod webhook;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokenward_core::secret::Secret;
 use tokenward_core::time::{Boot, Now, Span};
 
 use crate::clock;
-use crate::config::{Config, ConfigError, CredentialConfig, PlaceConfig, SinkConfig};
+use crate::config::{Config, ConfigError, CredentialConfig, Finding, PlaceConfig, SinkConfig};
 use crate::feed::Entry;
 use crate::http::Api;
+use crate::material::Material;
 use crate::token_index::TokenIndex;
 
 use claim::Claims;
 pub(crate) use cloud_record::{CloudRecord, Shape};
-use delivery::Delivery;
+use delivery::{Delivery, Subject};
 pub(crate) use file::{Afterwards, Signal};
 pub(crate) use file_format::FileFormat;
 pub(crate) use found::Found;
 pub(crate) use owner::Owner;
-pub(crate) use redis_preset::{KeyOptions, PRESETS, RedisPreset};
 use redis::OurTokens;
+pub(crate) use redis_preset::{KeyOptions, PRESETS, RedisPreset};
 use standing::SinkFailure;
 pub use standing::Standing;
-use target::{Look, Shared, Target};
+pub(crate) use target::Shared;
+use target::{Look, Target};
 pub(crate) use template::Template;
 
 /// A sink at work.
@@ -104,6 +107,33 @@ pub(crate) fn know_tokens(credential: &CredentialConfig) -> bool {
     credential.sinks.iter().any(|sink| matches!(sink.place, PlaceConfig::Redis(_)))
 }
 
+/// Reads the secrets of a sink, and says what is wrong with it or worth a word. `real` are the secrets of its app.
+///
+/// # Errors
+/// Points at a secret that cannot be read or used, or at a place that another sink writes.
+pub(crate) fn check(
+    all: &Config,
+    credential: &CredentialConfig,
+    sink: &SinkConfig,
+    real: &[Secret],
+    shared: &mut Shared,
+) -> Result<Option<Finding>, ConfigError> {
+    let subject = target::subject(all, credential, sink)?;
+    let warning = real_secret(all, sink, &subject, real);
+    match &sink.place {
+        PlaceConfig::Redis(redis) => drop(shared.redis(all, sink, redis, subject)?),
+        PlaceConfig::Webhook(webhook) => drop(all.read_secret(&webhook.key)?),
+        PlaceConfig::File(_) | PlaceConfig::Cloud(_) => {}
+    }
+    Ok(warning)
+}
+
+/// What an SDK has as its secret stands in the names of keys, for everybody who can list them.
+fn real_secret(all: &Config, sink: &SinkConfig, subject: &Subject, real: &[Secret]) -> Option<Finding> {
+    let (given, place) = (subject.sdk_secret.as_ref()?, sink.sdk_secret.as_ref()?);
+    real.contains(given).then(|| all.real_secret(place))
+}
+
 /// The sinks of all credentials. Blocks while programs run that give secrets.
 ///
 /// # Errors
@@ -112,14 +142,21 @@ pub(crate) fn gather(
     config: &Config,
     api: &Arc<Api>,
     token_index: &Arc<TokenIndex>,
+    materials: &[Arc<Material>],
     run: u32,
 ) -> Result<Vec<Sink>, ConfigError> {
     let mut sinks = Vec::new();
     let mut shared = Shared::new(run);
-    for (credential, entry) in config.credentials.iter().zip(api.feed.iter()) {
+    let credentials = config.credentials.iter().zip(api.feed.iter()).zip(materials);
+    for ((credential, entry), material) in credentials {
         for (sink, standing) in credential.sinks.iter().zip(&entry.sinks) {
+            let subject = target::subject(config, credential, sink)?;
+            if let Some(warning) = real_secret(config, sink, &subject, &material.secrets()) {
+                let place = format!("{}:{}", warning.file, warning.line);
+                tracing::warn!(place, next_step = warning.fix, "{}", warning.message);
+            }
             let ours = OurTokens(Arc::clone(token_index), entry.id);
-            let target = Target::gather(config, credential, sink, api, &ours, &mut shared)?;
+            let target = Target::gather(config, sink, subject, api, &ours, &mut shared)?;
             let claims = Claims::new(api.driver.clone(), entry.id, &credential.policy);
             sinks.push(Sink::new(Arc::clone(entry), target, Arc::clone(standing), claims));
         }

@@ -227,7 +227,9 @@ impl RedisTarget {
                 let expected = self.expected.as_ref().and_then(|expected| expected.get(at));
                 let expected = expected.map_or(&[][..], |expected| &expected.0);
                 call.key(keyed.key.as_str()).arg(value.as_slice()).arg(expected.len());
-                expected.iter().for_each(|expected| drop(call.arg(expected.as_slice())));
+                for expected in expected {
+                    call.arg(expected.as_slice());
+                }
             }
             let unexpected: i64 = call.invoke_async(&mut link).await?;
             if unexpected != 0 {

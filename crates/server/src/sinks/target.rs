@@ -1,9 +1,10 @@
 //! Where a sink writes: one variant for each kind, one file for each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use tokenward_core::time::Span;
 
 use super::LONGEST_PAUSE;
@@ -46,6 +47,8 @@ pub(crate) enum Look {
 pub(crate) struct Shared {
     /// Servers by their URLs.
     servers: HashMap<(String, Option<Vec<u8>>), Arc<RedisServer>>,
+    /// The keys that are written, by their digests and the places of their servers: a secret may stand in a key.
+    keys: HashSet<(String, Vec<u8>)>,
     /// The number of the next thing that is told.
     numbers: Arc<AtomicU64>,
 }
@@ -54,17 +57,16 @@ impl Target {
     /// Puts together what the configuration says of a sink.
     pub(super) fn gather(
         all: &Config,
-        credential: &CredentialConfig,
         config: &SinkConfig,
+        subject: Subject,
         api: &Arc<Api>,
         ours: &OurTokens,
         shared: &mut Shared,
     ) -> Result<Target, ConfigError> {
-        let subject = subject(all, credential, config)?;
         Ok(match &config.place {
             PlaceConfig::File(file) => Target::File(FileTarget::new(file, subject)),
             PlaceConfig::Redis(redis) => {
-                Target::Redis(shared.redis(all, redis, subject)?.with_ours(ours.clone()))
+                Target::Redis(shared.redis(all, config, redis, subject)?.with_ours(ours.clone()))
             }
             PlaceConfig::Cloud(cloud) => Target::Cloud(CloudTarget::new(cloud, subject, Arc::clone(api))?),
             PlaceConfig::Webhook(webhook) => {
@@ -122,7 +124,7 @@ pub(super) async fn find(
     let subject = subject(all, credential, config)?;
     Ok(match &config.place {
         PlaceConfig::File(file) => FileTarget::new(file, subject).find().await,
-        PlaceConfig::Redis(redis) => Shared::default().redis(all, redis, subject)?.find().await,
+        PlaceConfig::Redis(redis) => Shared::default().redis(all, config, redis, subject)?.find().await,
         PlaceConfig::Cloud(_) | PlaceConfig::Webhook(_) => Err(SinkFailure::new(
             "tokens are taken over from files and from Redis alone",
             "Name a sink of that kind; it need not stay in the configuration.",
@@ -130,7 +132,12 @@ pub(super) async fn find(
     })
 }
 
-fn subject(all: &Config, credential: &CredentialConfig, config: &SinkConfig) -> Result<Subject, ConfigError> {
+/// Whose tokens a sink writes. Blocks while a program runs that gives a secret.
+pub(super) fn subject(
+    all: &Config,
+    credential: &CredentialConfig,
+    config: &SinkConfig,
+) -> Result<Subject, ConfigError> {
     let sdk_secret = config.sdk_secret.as_ref().map(|secret| all.read_secret(secret)).transpose()?;
     Ok(Subject { credential: credential.name.clone(), app_id: credential.app_id(), sdk_secret })
 }
@@ -142,9 +149,10 @@ impl Shared {
         Shared { numbers: Arc::new(AtomicU64::new(first)), ..Shared::default() }
     }
 
-    fn redis(
+    pub(super) fn redis(
         &mut self,
         all: &Config,
+        sink: &SinkConfig,
         config: &RedisConfig,
         subject: Subject,
     ) -> Result<RedisTarget, ConfigError> {
@@ -171,6 +179,12 @@ impl Shared {
                 vec![KeyedValue { key: key.fill_constant(&subject), value: value.clone() }]
             }
         };
+        for (place, it) in server.places.iter().flat_map(|place| keyed.iter().map(move |it| (place, it))) {
+            let key = digest(&SHA256, it.key.as_bytes()).as_ref().to_vec();
+            if !self.keys.insert((place.clone(), key)) {
+                return Err(all.written_twice(sink));
+            }
+        }
         Ok(RedisTarget::new(server, keyed, config.publish.clone(), subject))
     }
 }

@@ -65,7 +65,15 @@ impl WebhookTarget {
         }
         let inside = EgressConfig { proxy: None, allow_private: true, ..all.egress.clone() };
         let http = fetch::way_out(if config.internal { &inside } else { &all.egress })?;
-        Ok(WebhookTarget { http, config: config.clone(), key, sink: sink.clone(), subject, numbers, last: None })
+        Ok(WebhookTarget {
+            http,
+            config: config.clone(),
+            key,
+            sink: sink.clone(),
+            subject,
+            numbers,
+            last: None,
+        })
     }
 
     pub(super) async fn deliver(&mut self, delivery: &Delivery) -> Result<(), SinkFailure> {
@@ -104,8 +112,7 @@ impl WebhookTarget {
 
     /// Another attempt to tell the same has the same number.
     fn number(&mut self, delivery: &Delivery) -> u64 {
-        let is_same =
-            |last: &Delivery| last.is_same_token(delivery) && last.told_end == delivery.told_end;
+        let is_same = |last: &Delivery| last.is_same_token(delivery) && last.told_end == delivery.told_end;
         if let Some((_, number)) = self.last.as_ref().filter(|(last, _)| is_same(last)) {
             return *number;
         }

@@ -41,7 +41,8 @@ pub use cloud::{
 };
 pub use error::ClientError;
 pub use tokenward_api::{
-    CallbackMessage, CredentialList, CredentialStatus, Problem, RefreshRequest, ReportRequest, Token,
+    CallbackFailure, CallbackMessage, CredentialList, CredentialStatus, Problem, RefreshRequest,
+    ReportRequest, Token, WholeCallbackMessage,
 };
 /// Statements for the cloud database, and the platform's wire types.
 pub use tokenward_cloud as cloud_statements;

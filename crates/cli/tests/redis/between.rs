@@ -126,6 +126,7 @@ fn connect(state: &Arc<State>, mut client: TcpStream, mut server: TcpStream) {
 
 impl State {
     fn tell(&self, event: Event) {
-        drop(self.events.lock().unwrap().send(event));
+        // A test that is over hears nothing.
+        let _ = self.events.lock().unwrap().send(event);
     }
 }

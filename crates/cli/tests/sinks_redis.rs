@@ -108,7 +108,8 @@ async fn refresh(server: &Server) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_was_not_answered_is_not_taken_for_somebody_elses() {
-    let (_lab, redis, between, server) = disturbable("preset = \"wechatpy\"").await;
+    // Whose value this is cannot be seen in it.
+    let (_lab, redis, between, server) = disturbable("key = \"k\"\nvalue = \"Bearer ${token}\"").await;
     between.set(Fate::IsNotAnswered);
     refresh(&server).await;
     assert_eq!(between.next(), Event::NotAnswered);
@@ -117,7 +118,7 @@ async fn a_write_that_was_not_answered_is_not_taken_for_somebody_elses() {
     let sink = until(&server, |sink| sink["generation"] == 3).await;
     assert_eq!((&sink["lost"], &sink["failed"]), (&json!(0), &json!(1)), "{sink}");
     assert!(!server.log().contains("somebody else"), "{}", server.log());
-    assert_eq!(redis.ask(&["GET", "wechatpy:wxclassic_access_token"]), format!("\"{token}\""));
+    assert_eq!(redis.ask(&["GET", "k"]), format!("Bearer {token}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,7 @@ use tokenward_core::secret::Secret;
 use tokenward_core::time::{Span, Wall};
 use zeroize::Zeroizing;
 
+use super::LEAST_EXTENSION;
 use super::delivery::{Delivery, Subject};
 use super::standing::SinkFailure;
 use crate::clock;
@@ -77,8 +78,8 @@ impl WebhookTarget {
     }
 
     pub(super) async fn deliver(&mut self, delivery: &Delivery) -> Result<(), SinkFailure> {
-        let number = self.number(delivery);
-        let body = self.body(delivery, number);
+        let (delivery, number) = self.numbered(delivery);
+        let body = self.body(&delivery, number);
         let now = clock::wall().unix_seconds();
         let sent = self
             .http
@@ -110,15 +111,19 @@ impl WebhookTarget {
         }
     }
 
-    /// Another attempt to tell the same has the same number.
-    fn number(&mut self, delivery: &Delivery) -> u64 {
-        let is_same = |last: &Delivery| last.is_same_token(delivery) && last.told_end == delivery.told_end;
-        if let Some((_, number)) = self.last.as_ref().filter(|(last, _)| is_same(last)) {
-            return *number;
+    /// What is told, and under which number. Another attempt to tell the same tells it in the same words: an end that is
+    /// computed anew may differ by little.
+    fn numbered(&mut self, delivery: &Delivery) -> (Delivery, u64) {
+        let is_same = |last: &Delivery| {
+            let moved = delivery.told_end - last.told_end;
+            last.is_same_token(delivery) && moved < LEAST_EXTENSION && moved > Span::ZERO - LEAST_EXTENSION
+        };
+        if let Some((last, number)) = self.last.as_ref().filter(|(last, _)| is_same(last)) {
+            return (last.clone(), *number);
         }
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        self.last = Some((delivery.clone(), number));
-        number
+        let numbered = (delivery.clone(), self.numbers.fetch_add(1, Ordering::Relaxed));
+        self.last = Some(numbered.clone());
+        numbered
     }
 
     fn body(&self, delivery: &Delivery, number: u64) -> Zeroizing<String> {

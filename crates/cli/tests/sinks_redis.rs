@@ -109,16 +109,18 @@ async fn refresh(server: &Server) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_was_not_answered_is_not_taken_for_somebody_elses() {
     // Whose value this is cannot be seen in it.
-    let (_lab, redis, between, server) = disturbable("key = \"k\"\nvalue = \"Bearer ${token}\"").await;
-    between.set(Fate::IsNotAnswered);
-    refresh(&server).await;
+    let (_lab, redis, between, server) =
+        disturbable("key = \"k\"\nvalue = \"Bearer of ${generation}: ${token}\"").await;
+    between.set_for("Bearer of 2", Fate::IsNotAnswered);
+    let lost = refresh(&server).await;
     assert_eq!(between.next(), Event::NotAnswered);
+    assert_eq!(redis.ask(&["GET", "k"]), format!("Bearer of 2: {lost}"), "it was written");
     between.set(Fate::Arrives);
     let token = refresh(&server).await;
     let sink = until(&server, |sink| sink["generation"] == 3).await;
     assert_eq!((&sink["lost"], &sink["failed"]), (&json!(0), &json!(1)), "{sink}");
     assert!(!server.log().contains("somebody else"), "{}", server.log());
-    assert_eq!(redis.ask(&["GET", "k"]), format!("Bearer {token}"));
+    assert_eq!(redis.ask(&["GET", "k"]), format!("Bearer of 3: {token}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

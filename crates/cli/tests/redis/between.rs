@@ -33,9 +33,16 @@ pub enum Event {
 }
 
 struct State {
-    fate: Mutex<(Fate, bool)>,
+    plan: Mutex<Plan>,
     released: Condvar,
     events: Mutex<Sender<Event>>,
+}
+
+struct Plan {
+    fate: Fate,
+    /// For writes that contain this.
+    of: String,
+    released: bool,
 }
 
 /// How both directions of a connection treat what comes.
@@ -49,8 +56,8 @@ impl Between {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sender, events) = mpsc::channel();
-        let fate = Mutex::new((Fate::Arrives, false));
-        let state = Arc::new(State { fate, released: Condvar::new(), events: Mutex::new(sender) });
+        let plan = Mutex::new(Plan { fate: Fate::Arrives, of: String::new(), released: false });
+        let state = Arc::new(State { plan, released: Condvar::new(), events: Mutex::new(sender) });
         let (shared, redis) = (Arc::clone(&state), redis.port);
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -67,12 +74,18 @@ impl Between {
 
     /// What becomes of writes from now on.
     pub fn set(&self, fate: Fate) {
-        self.state.fate.lock().unwrap().0 = fate;
+        self.set_for("", fate);
+    }
+
+    /// What becomes of writes with this text from now on.
+    pub fn set_for(&self, text: &str, fate: Fate) {
+        let mut plan = self.state.plan.lock().unwrap();
+        (plan.fate, plan.of) = (fate, text.to_owned());
     }
 
     /// Lets what is held go on.
     pub fn release(&self) {
-        self.state.fate.lock().unwrap().1 = true;
+        self.state.plan.lock().unwrap().released = true;
         self.state.released.notify_all();
     }
 
@@ -88,14 +101,14 @@ fn connect(state: &Arc<State>, mut client: TcpStream, mut server: TcpStream) {
     std::thread::spawn(move || {
         let mut piece = [0; 65_536];
         while let Some(length) = client.read(&mut piece).ok().filter(|length| *length > 0) {
-            let is_write = piece[..length].windows(7).any(|window| window == b"EVALSHA");
-            if is_write && ours.fate.lock().unwrap().is_none() {
-                let fate = shared.fate.lock().unwrap().0;
+            let fate = shared.fate_of(&String::from_utf8_lossy(&piece[..length]));
+            let before = *ours.fate.lock().unwrap();
+            if let (Some(fate), None) = (fate, before) {
                 *ours.fate.lock().unwrap() = Some(fate).filter(|fate| *fate != Fate::Arrives);
                 if fate == Fate::IsHeld {
                     shared.tell(Event::Held);
-                    let fate = shared.fate.lock().unwrap();
-                    drop(shared.released.wait_while(fate, |(_, released)| !*released).unwrap());
+                    let plan = shared.plan.lock().unwrap();
+                    drop(shared.released.wait_while(plan, |plan| !plan.released).unwrap());
                 }
             }
             if server.write_all(&piece[..length]).is_err() {
@@ -125,6 +138,11 @@ fn connect(state: &Arc<State>, mut client: TcpStream, mut server: TcpStream) {
 }
 
 impl State {
+    fn fate_of(&self, piece: &str) -> Option<Fate> {
+        let plan = self.plan.lock().unwrap();
+        (piece.contains("EVALSHA") && piece.contains(&plan.of)).then_some(plan.fate)
+    }
+
     fn tell(&self, event: Event) {
         // A test that is over hears nothing.
         let _ = self.events.lock().unwrap().send(event);

@@ -45,5 +45,7 @@ part go_recipe go_recipe
 part kills env TOKENWARD_KILLS=1000 cargo nextest run -p tokenward-cli --test promises fifty_kills --profile prove
 part soak env TOKENWARD_SOAK=600s cargo nextest run -p tokenward-cli --test soak --profile prove
 part wars env TOKENWARD_WAR=120s cargo nextest run -p tokenward-cli --test wars --profile prove
+part redis_down env TOKENWARD_REDIS_DOWN=60s cargo nextest run -p tokenward-cli --test sinks_redis comes_back_empty --profile prove
+part callback_p99 env TOKENWARD_CALLBACK_P99_MS=50 cargo nextest run --release -p tokenward-cli --test callback_attacks answered_at_once --profile prove
 part large_files env TOKENWARD_LARGE_FILE_MIB=500 cargo nextest run -p tokenward-cli --test cloud_files large --profile prove
 part fuzz env TOKENWARD_FUZZ=600s cargo nextest run --release -p tokenward-emulator -E 'test(any_text_is_answered)' --profile prove

@@ -20,11 +20,10 @@ function verify(timestamp, signature, body) {
 
 const newest = new Map();
 
-// Deliveries come at least once, and one may overtake another: only what is newer counts.
-function take({ credential, generation, expires_at: until }) {
-  const last = newest.get(credential) ?? { generation: 0, until: "" };
-  if (generation < last.generation || (generation === last.generation && until <= last.until)) return;
-  newest.set(credential, { generation, until });
+// Deliveries come at least once, and one may overtake another: only the last word counts.
+function take({ credential, sequence, generation, expires_at: until }) {
+  if (sequence <= (newest.get(credential) ?? -1)) return;
+  newest.set(credential, sequence);
   console.log(`${credential} generation ${generation} until ${until}`);
 }
 

@@ -20,20 +20,20 @@ function verify(string $key, string $timestamp, string $signature, string $body)
     return abs(time() - (int) $timestamp) > WINDOW ? 'too old' : null;
 }
 
-// Deliveries come at least once, and one may overtake another: only what is newer counts. PHP forgets everything after
+// Deliveries come at least once, and one may overtake another: only the last word counts. PHP forgets everything after
 // a request, so that it stands in a file; a database does as well.
 function take(array $event): void
 {
     $file = fopen(getenv('WEBHOOK_STATE') ?: sys_get_temp_dir() . '/webhook-newest.json', 'c+');
     flock($file, LOCK_EX);
     $newest = json_decode((string) stream_get_contents($file), true) ?: [];
-    $version = [$event['generation'], $event['expires_at']];
-    if ($version > ($newest[$event['credential']] ?? [0, ''])) {
-        $newest[$event['credential']] = $version;
+    if ($event['sequence'] > ($newest[$event['credential']] ?? -1)) {
+        $newest[$event['credential']] = $event['sequence'];
         ftruncate($file, 0);
         rewind($file);
         fwrite($file, json_encode($newest));
-        file_put_contents('php://stdout', "{$event['credential']} generation $version[0] until $version[1]\n");
+        $what = "{$event['credential']} generation {$event['generation']} until {$event['expires_at']}";
+        file_put_contents('php://stdout', "$what\n");
     }
     fclose($file);
 }

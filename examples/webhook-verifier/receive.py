@@ -15,7 +15,7 @@ KEY = os.environ["WEBHOOK_KEY"].encode()
 WINDOW = 300  # seconds that a delivery may be old, or ahead of this clock
 LARGEST = 64 * 1024
 
-newest: dict[str, tuple[int, str]] = {}
+newest: dict[str, int] = {}
 
 
 def verify(timestamp: str, signature: str, body: bytes) -> str | None:
@@ -31,12 +31,12 @@ def verify(timestamp: str, signature: str, body: bytes) -> str | None:
 
 
 def take(event: dict) -> None:
-    """Deliveries come at least once, and one may overtake another: only what is newer counts."""
-    name, version = event["credential"], (event["generation"], event["expires_at"])
-    if version <= newest.get(name, (0, "")):
+    """Deliveries come at least once, and one may overtake another: only the last word counts."""
+    name, sequence = event["credential"], event["sequence"]
+    if sequence <= newest.get(name, -1):
         return
-    newest[name] = version
-    print(f"{name} generation {version[0]} until {version[1]}", flush=True)
+    newest[name] = sequence
+    print(f"{name} generation {event['generation']} until {event['expires_at']}", flush=True)
 
 
 class Receiver(BaseHTTPRequestHandler):

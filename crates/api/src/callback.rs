@@ -1,5 +1,8 @@
 //! Messages of platforms on their way to their targets.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,6 +30,38 @@ pub struct CallbackMessage {
     /// What went wrong last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+}
+
+/// Everything about a message. `Debug` does not show its text.
+#[derive(Clone, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+pub struct WholeCallbackMessage {
+    /// What a listing shows of it.
+    #[serde(flatten)]
+    pub message: CallbackMessage,
+    /// From when on it is tried: when it came, or when it was sent again.
+    pub tried_since: String,
+    /// What its target gets beside the text.
+    pub headers: BTreeMap<String, String>,
+    /// The last attempts that failed since the server started, the oldest first.
+    pub failures: Vec<CallbackFailure>,
+    /// The message as the platform wrote it, in the clear, if it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// An attempt that failed.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, ToSchema)]
+pub struct CallbackFailure {
+    /// When.
+    pub at: String,
+    /// What went wrong.
+    pub detail: String,
+}
+
+impl fmt::Debug for WholeCallbackMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WholeCallbackMessage").field("message", &self.message).finish_non_exhaustive()
+    }
 }
 
 /// A page of messages, the oldest first.

@@ -11,7 +11,9 @@ mod token;
 
 pub mod path;
 
-pub use callback::{CallbackMessage, CallbackMessages, RedeliverRequest, Redelivered};
+pub use callback::{
+    CallbackFailure, CallbackMessage, CallbackMessages, RedeliverRequest, Redelivered, WholeCallbackMessage,
+};
 pub use credential::{
     Budget, CredentialList, CredentialStatus, ForeignRefreshes, LastFailure, RefusalsKeptBack, SinkFailure,
     SinkStatus,

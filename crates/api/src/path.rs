@@ -19,6 +19,12 @@ pub const CALLBACK_REDELIVER: &str = "/v1/callbacks/redeliver";
 /// Prometheus metrics.
 pub const METRICS: &str = "/metrics";
 
+/// One of these messages.
+#[must_use]
+pub fn callback_message(id: u64) -> String {
+    format!("{CALLBACK_MESSAGES}/{id}")
+}
+
 /// One credential.
 #[must_use]
 pub fn credential(name: &str) -> String {

@@ -258,9 +258,96 @@ async fn messages_that_were_given_up_can_be_listed_and_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_shown_whole_and_its_text_when_that_is_asked_for() {
+    let (lab, server, mut target) = one_target("secure", "retry_for = \"1s\"").await;
+    target.behave(Behaviour::Answer(503, String::new()));
+    expect_success(&push(&lab, &server, &message(&server, "secure", "xml", &text("secret words"))).await);
+    server.wait_for_line("a message was given up");
+    let delivery = target.next().await.headers["tokenward-delivery"].clone();
+    let show = |more: &[&str]| {
+        let output = server.command(&[&["callback", "show", &delivery], more].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let shown: Value = serde_json::from_str(&show(&["--json"])).unwrap();
+    assert_eq!(
+        (&shown["state"], &shown["callback"], &shown["type"]),
+        (&json!("dead"), &json!("shop"), &json!("text"))
+    );
+    assert_eq!(shown["failures"][0]["detail"], "it answered 503");
+    assert_eq!(
+        shown["failures"].as_array().unwrap().len() as u64,
+        shown["attempts"].as_u64().unwrap().min(3)
+    );
+    assert_eq!(shown["headers"]["tokenward-delivery"], delivery);
+    assert_eq!(shown["tried_since"], shown["received_at"]);
+    for without in [show(&[]), show(&["--json"])] {
+        assert!(without.contains("it answered 503") && !without.contains("secret words"), "{without}");
+    }
+    assert!(!server.log().contains("looks at the text"));
+    for with in [show(&["--text"]), show(&["--text", "--json"])] {
+        assert!(with.contains("secret words"), "{with}");
+    }
+    assert!(server.log().contains("looks at the text") && !server.log().contains("secret words"));
+    assert_eq!(server.command(&["callback", "show", "1"]).status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_sent_again_is_tried_again_also_after_a_restart() {
+    let (lab, server, mut target) = one_target("secure", "retry_for = \"2s\"").await;
+    target.behave(Behaviour::Answer(503, String::new()));
+    expect_success(&push(&lab, &server, &message(&server, "secure", "xml", &text("hello"))).await);
+    server.wait_for_line("a message was given up");
+    let config = server.config().to_owned();
+    server.command(&["callback", "redeliver", "--all"]);
+    server.wait_for_line("a message was not taken");
+    server.kill();
+    target.unseen();
+    let server = Server::start(&config, &[]);
+    // The next run tries it, and has not given it up with that.
+    target.next().await;
+    target.behave(Behaviour::Answer(200, String::new()));
+    assert_eq!(target.next().await.body, text("hello"));
+    let metrics = server.get("/metrics").await.body;
+    let given_up = "callback=\"shop\",target=\"orders\",outcome=\"given_up\"} 0";
+    assert!(metrics.as_str().unwrap().contains(given_up), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_with_a_certificate_speaks_tls_and_nothing_else() {
+    let lab = Lab::new(documented()).await;
+    let target = Target::new(200, "").await;
+    let folder = lab.folder.path().join("tls");
+    let cert = lab::tokenward().args(["cert", "--host", "localhost", "--dir"]).arg(&folder).output().unwrap();
+    assert!(cert.status.success(), "{cert:?}");
+    let listen = "listen = \"127.0.0.1:0\"\ntls = { cert = \"tls/cert.pem\", key = \"tls/key.pem\" }";
+    let config = callback("secure", "").replace("listen = \"127.0.0.1:0\"", listen);
+    let server = lab.serve(&(config + &forward("orders", &target, "")));
+    let (timestamp, nonce) = (now().to_string(), "123456");
+    let mut parts = [TOKEN, &timestamp, nonce];
+    parts.sort_unstable();
+    let query =
+        format!("signature={}&timestamp={timestamp}&nonce={nonce}&echostr=hello", sha1(&parts.concat()));
+    let plain = format!("{}?{query}", url(&server));
+    let client = |ca: &std::path::Path| {
+        let ca = reqwest::Certificate::from_pem(&std::fs::read(ca).unwrap()).unwrap();
+        reqwest::Client::builder().no_proxy().tls_certs_only([ca]).build().unwrap()
+    };
+    let https = plain.replace("http://127.0.0.1", "https://localhost");
+    let ours = client(&folder.join("ca.pem"));
+    let answer = ours.get(&https).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.text().await.unwrap()), (200, "hello".to_owned()));
+    let elsewhere = tempfile::tempdir().unwrap();
+    lab::tokenward().args(["cert", "--dir"]).arg(elsewhere.path()).output().unwrap();
+    assert!(client(&elsewhere.path().join("ca.pem")).get(&https).send().await.is_err());
+    assert!(ours.get(&plain).send().await.is_err(), "without TLS nothing is answered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn messages_are_shown_on_the_admin_socket_only() {
     let (_lab, server, _target) = one_target("secure", "").await;
     assert_eq!(server.get("/v1/callbacks/messages").await.status, 403);
+    assert_eq!(server.get("/v1/callbacks/messages/1?text=true").await.status, 403);
     assert_eq!(server.post("/v1/callbacks/redeliver", json!({})).await.status, 403);
 }
 

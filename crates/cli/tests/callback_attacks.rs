@@ -149,7 +149,7 @@ async fn ten_thousand_wrong_messages_reach_nobody_and_cost_no_memory() {
     assert_eq!((target.next().await.body, target.unseen()), (text("last"), 0));
 }
 
-/// How long the slowest of a hundred takes, in milliseconds.
+/// How long 99 of 100 take at the most, in milliseconds.
 async fn slow(lab: &Lab, server: &Server, count: usize) -> u64 {
     let mut took = Vec::new();
     for number in 0..count {
@@ -171,11 +171,12 @@ async fn the_platform_is_answered_at_once_while_a_target_hangs() {
     let usual = slow(&lab, &server, 100).await;
     target.behave(Behaviour::Hang);
     let hanging = slow(&lab, &server, 400).await;
-    // On a busy machine everything is slow; what counts is that the target has no part in it.
-    assert!(
-        hanging < 50.max(usual * 3),
-        "99 of 100 take {hanging} ms while the target hangs, {usual} ms otherwise"
-    );
+    println!("99 of 100 take {hanging} ms while the target hangs, {usual} ms otherwise");
+    // On a busy machine everything is slow; what counts is that the target has no part in it. Where nothing else runs,
+    // `TOKENWARD_CALLBACK_P99_MS` says what must be kept.
+    let limit = std::env::var("TOKENWARD_CALLBACK_P99_MS").map(|limit| limit.parse().unwrap());
+    let limit = limit.unwrap_or_else(|_| 50.max(usual * 3));
+    assert!(hanging < limit, "99 of 100 take {hanging} ms while the target hangs, {usual} ms otherwise");
     let metrics = server.get("/metrics").await.body;
     let waiting = metrics
         .as_str()

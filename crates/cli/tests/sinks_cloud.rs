@@ -5,6 +5,7 @@ mod lab;
 
 use lab::{Lab, SECRET, Server, classic, documented};
 use serde_json::{Value, json};
+use tokenward_emulator::{Fault, FaultKind};
 
 /// A sink of the last credential.
 fn sink(credential: &str, rest: &str) -> String {
@@ -202,6 +203,24 @@ async fn what_somebody_else_wrote_over_it_is_written_again() {
     server.wait_for_line("somebody else overwrote");
     until(&server, "shop", |sink| sink["delivered"] == 2).await;
     assert_eq!(documents(&server, "setconfig").await[0]["value"], server.token("shop").await.token());
+}
+
+/// How often the platform was asked to write the record.
+fn written(lab: &Lab) -> u64 {
+    let stats = serde_json::to_value(lab.emulator.stats()).unwrap();
+    stats["by_path"]["/tcb/databaseupdate"]["requests"].as_u64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_cannot_be_read_back_is_written_again_and_read_then() {
+    let rest = "preset = \"setconfig\"\ncheck_every = \"1s\"\n";
+    let (lab, server) = with_collection(&shop(rest), "setconfig").await;
+    until(&server, "shop", |sink| sink["generation"] == 1).await;
+    let before = written(&lab);
+    let html = FaultKind::Html("502".parse().unwrap());
+    lab.control().inject(Fault { times: Some(1), ..Fault::new(html).on("/tcb/databasequery") }).unwrap();
+    until(&server, "shop", |sink| sink["failed"] == 1 && sink["delivered"] == 2).await;
+    assert_eq!(written(&lab), before + 1, "a failed look is no delivery");
 }
 
 #[tokio::test(flavor = "multi_thread")]

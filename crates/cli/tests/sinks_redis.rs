@@ -3,14 +3,21 @@
 
 mod lab;
 mod redis;
+mod sdk;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use lab::{Lab, Server, classic, documented};
-use redis::{Redis, Sdk};
-use serde_json::Value;
+use redis::Redis;
+use redis::between::{Between, Event, Fate};
+use sdk::Sdk;
+use serde_json::{Value, json};
+use tokenward_emulator::Settings;
+
+/// What the SDK is configured with in place of the app's secret.
+const SECRET_OF_SDK: &str = "what-the-sdk-has";
 
 fn sink(redis: &Redis, lines: &str) -> String {
     format!(
@@ -83,24 +90,157 @@ async fn a_value_of_somebody_else_is_told_and_replaced() {
     assert_eq!(redis.ask(&["GET", "wx:access_token:wxclassic"]), server.token("shop").await.token());
 }
 
+/// `shop` with a sink behind a network that can be disturbed, whose first token is delivered.
+async fn disturbable(preset: &str) -> (Lab, Redis, Between, Server) {
+    let (lab, redis) = (Lab::new(documented()).await, Redis::start(&[]));
+    let between = Between::new(&redis);
+    let sink = sink(&redis, preset).replace(&redis.url(), &between.url());
+    let server = lab.serve(&(classic("5m") + &sink));
+    delivered(&server, 1).await;
+    (lab, redis, between, server)
+}
+
+async fn refresh(server: &Server) -> String {
+    let refresh = server.post("/v1/credentials/shop/refresh", json!({"force": true})).await;
+    assert_eq!(refresh.status, 200, "{refresh:?}");
+    server.token("shop").await.token().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_was_not_answered_is_not_taken_for_somebody_elses() {
+    // Whose value this is cannot be seen in it.
+    let (_lab, redis, between, server) =
+        disturbable("key = \"k\"\nvalue = \"Bearer of ${generation}: ${token}\"").await;
+    between.set_for("Bearer of 2", Fate::IsNotAnswered);
+    let lost = refresh(&server).await;
+    assert_eq!(between.next(), Event::NotAnswered);
+    assert_eq!(redis.ask(&["GET", "k"]), format!("Bearer of 2: {lost}"), "it was written");
+    between.set(Fate::Arrives);
+    let token = refresh(&server).await;
+    let sink = until(&server, |sink| sink["generation"] == 3).await;
+    assert_eq!((&sink["lost"], &sink["failed"]), (&json!(0), &json!(1)), "{sink}");
+    assert!(!server.log().contains("somebody else"), "{}", server.log());
+    assert_eq!(redis.ask(&["GET", "k"]), format!("Bearer of 3: {token}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_arrives_late_does_not_replace_a_newer_one() {
+    let (_lab, redis, between, server) = disturbable("preset = \"wxjava\"").await;
+    between.set(Fate::IsHeld);
+    refresh(&server).await;
+    assert_eq!(between.next(), Event::Held);
+    between.set(Fate::Arrives);
+    let token = refresh(&server).await;
+    delivered(&server, 3).await;
+    between.release();
+    assert_eq!(between.next(), Event::Late);
+    assert_eq!(redis.ask(&["GET", "wx:access_token:wxclassic"]), token);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_somebody_writes_just_before_is_told_and_replaced() {
+    let (_lab, redis, between, server) = disturbable("preset = \"wxjava\"").await;
+    between.set(Fate::IsHeld);
+    let token = refresh(&server).await;
+    assert_eq!(between.next(), Event::Held);
+    redis.ask(&["SET", "wx:access_token:wxclassic", "another", "EX", "7200"]);
+    between.release();
+    server.wait_for_line("somebody else overwrote what was in the sink sdk");
+    let sink = until(&server, |sink| sink["generation"] == 2).await;
+    assert_eq!((&sink["lost"], &sink["failed"]), (&json!(1), &json!(0)), "{sink}");
+    assert_eq!(redis.ask(&["GET", "wx:access_token:wxclassic"]), token);
+    let metrics = server.get("/metrics").await.body;
+    let line = "tokenward_sink_losses_total{credential=\"shop\",sink=\"sdk\"} 1";
+    assert!(metrics.as_str().unwrap().contains(line), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_of_somebody_else_is_told_at_the_start_and_a_token_of_an_earlier_run_is_not() {
+    let (lab, redis) = (Lab::new(documented()).await, Redis::start(&[]));
+    redis.ask(&["SET", "wx:access_token:wxclassic", "another", "EX", "7200"]);
+    let with_sink = classic("5m") + &sink(&redis, "preset = \"wxjava\"");
+    let server = lab.serve(&with_sink);
+    delivered(&server, 1).await;
+    assert_eq!(until(&server, |_| true).await["lost"], 1);
+    server.stop();
+    let server = lab.serve(&classic("5m"));
+    refresh(&server).await;
+    server.stop();
+    let server = lab.serve(&with_sink);
+    delivered(&server, 2).await;
+    assert_eq!(until(&server, |_| true).await["lost"], 0, "that was our own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_fetches_for_himself_is_seen_in_redis_and_verified_with_the_platform() {
+    let lab = Lab::new(Settings { overlap: Duration::from_secs(1), ..documented() }).await;
+    let redis = Redis::start(&[]);
+    let server = lab.serve(&(classic("1s") + &sink(&redis, "preset = \"wxjava\"")));
+    delivered(&server, 1).await;
+    let query = format!("grant_type=client_credential&appid=wxclassic&secret={}", lab::SECRET);
+    let fetch = server.http().get(format!("{}/cgi-bin/token?{query}", lab.emulator.url()));
+    let theirs = server.send(fetch).await.body["access_token"].as_str().unwrap().to_owned();
+    redis.ask(&["SET", "wx:access_token:wxclassic", &theirs, "EX", "7200"]);
+    // Nobody has reported a refused call.
+    server.wait_for_line("someone else fetches tokens for the app of shop");
+    let status = server.status("shop").await;
+    assert_eq!(status["foreign_refreshes"]["times_today"], 1, "{status}");
+    assert!(status["foreign_refreshes"]["next_step"].is_string(), "{status}");
+}
+
+/// A value that anybody could write there costs a probe, and neither a token nor a fetch.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_is_no_token_of_the_platform_proves_nothing() {
+    let (lab, redis) = (Lab::new(documented()).await, Redis::start(&[]));
+    let server = lab.serve(&(classic("5m") + &sink(&redis, "preset = \"wxjava\"")));
+    delivered(&server, 1).await;
+    redis.ask(&["SET", "wx:access_token:wxclassic", "another", "EX", "7200"]);
+    until(&server, |sink| sink["lost"] == 1 && sink["delivered"] == 2).await;
+    let status = server.status("shop").await;
+    assert_eq!((&status["generation"], lab.issued()), (&json!(1), 1), "{status}");
+    assert!(status["foreign_refreshes"].is_null(), "{status}");
+}
+
+/// How long Redis is down: some seconds, or `TOKENWARD_REDIS_DOWN`.
+fn outage() -> Duration {
+    let text = std::env::var("TOKENWARD_REDIS_DOWN").unwrap_or_else(|_| "3s".to_owned());
+    let span = tokenward_server::config::parse_span(&text).unwrap();
+    Duration::from_millis(u64::try_from(span.0).unwrap())
+}
+
+fn lag(metrics: &str) -> f64 {
+    let line = metrics.lines().find(|line| line.starts_with("tokenward_sink_lag_seconds{")).unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_comes_back_empty_is_written_within_5_seconds() {
     let (lab, mut redis) = (Lab::new(documented()).await, Redis::start(&[]));
-    let server = lab.serve(&(classic("5m") + &sink(&redis, "preset = \"wxjava\"")));
+    let server = lab.serve(&(classic("5m") + &sink(&redis, "preset = \"wechatpy\"")));
     delivered(&server, 1).await;
     redis.stop();
-    let failing = until(&server, |sink| sink["lag_seconds"].as_u64() >= Some(2)).await;
+    let (begin, mut slowest, mut longest_lag) = (Instant::now(), Duration::ZERO, 0.0_f64);
+    while begin.elapsed() < outage() {
+        let asked = Instant::now();
+        assert_eq!(server.token("shop").await.status, 200);
+        slowest = slowest.max(asked.elapsed());
+        longest_lag = longest_lag.max(lag(server.get("/metrics").await.body.as_str().unwrap()));
+    }
+    // A refresh is not delayed either.
+    assert_eq!(server.post("/v1/credentials/shop/refresh", json!({"force": true})).await.status, 200);
+    assert!(slowest < Duration::from_secs(1), "a reader waited for {slowest:?}");
+    // It is noticed within three seconds.
+    let expected = outage().as_secs_f64() - 3.5;
+    assert!(longest_lag > expected, "{longest_lag} s of {:?}", outage());
+    let failing = until(&server, |sink| sink["lag_seconds"].as_u64() >= Some(1)).await;
     assert!(failing["last_failure"]["detail"].as_str().unwrap().starts_with("Redis: "), "{failing}");
-    assert_eq!(server.token("shop").await.status, 200);
-    let metrics = server.get("/metrics").await.body;
-    assert!(
-        metrics.as_str().unwrap().contains("tokenward_sink_lag_seconds{credential=\"shop\",sink=\"sdk\"} ")
-    );
     redis.restart();
     let back = Instant::now();
     until(&server, |sink| sink["lag_seconds"] == 0).await;
     assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
-    assert_eq!(redis.ask(&["GET", "wx:access_token:wxclassic"]), server.token("shop").await.token());
+    let token = format!("\"{}\"", server.token("shop").await.token());
+    assert_eq!(redis.ask(&["GET", "wechatpy:wxclassic_access_token"]), token);
+    assert!(redis.ask(&["TTL", "wechatpy:wxclassic_access_token_expires_at"]).parse::<i64>().unwrap() > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,12 +299,165 @@ async fn tls_is_spoken_with_a_certificate_of_ones_own() {
     delivered(&server, 1).await;
 }
 
+/// What `tokenward check` says.
+fn check(lab: &Lab, credentials: &str) -> (Option<i32>, String) {
+    let config = lab.write_config(credentials);
+    let output = lab::tokenward().args(["check", "-c"]).arg(config).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_sinks_that_write_one_key_are_refused() {
+    let lab = Lab::new(documented()).await;
+    let other = |url: &str, lines: &str| {
+        format!("[credentials.shop.sinks.other]\nto = \"redis\"\nurl = {{ inline = \"{url}\" }}\n{lines}\n")
+    };
+    let first = classic("5m") + &other("redis://127.0.0.1:7", "preset = \"wxjava\"").replace("other", "sdk");
+    let own = "key = \"wx:access_token:${app_id}\"\nvalue = \"${token}\"";
+    // Another way to write the same server, and another way to write the same key.
+    for second in [
+        other("redis://user:word@localhost:7/0", "preset = \"wxjava\""),
+        other("redis://127.0.0.1:7", own),
+        other("redis-cluster://127.0.0.1:8,127.0.0.1:7", own),
+    ] {
+        let (status, said) = check(&lab, &(first.clone() + &second));
+        assert_eq!(status, Some(2), "{said}");
+        let line = "tokenward.toml:21";
+        for part in ["another sink writes the same key of the same Redis", line, "another `prefix`"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    let server =
+        lab::tokenward().args(["serve", "-c"]).arg(lab.folder.path().join("tokenward.toml")).output();
+    assert_eq!(server.unwrap().status.code(), Some(2), "a server does not start with it either");
+    for second in [
+        other("redis://127.0.0.1:7/1", "preset = \"wxjava\""),
+        other("redis://127.0.0.1:8", "preset = \"wxjava\""),
+        other("redis://127.0.0.1:7", "preset = \"wxjava\"\nprefix = \"wx2:\""),
+    ] {
+        let (status, said) = check(&lab, &(first.clone() + &second));
+        assert_eq!(status, Some(0), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_app_secret_in_the_place_of_the_sdks_is_warned_about() {
+    let (lab, redis) = (Lab::new(documented()).await, Redis::start(&[]));
+    let with = |secret: &str| {
+        let lines = format!("preset = \"easywechat6\"\nsdk_secret = {{ inline = \"{secret}\" }}");
+        classic("5m") + &sink(&redis, &lines)
+    };
+    let (status, said) = check(&lab, &with(lab::SECRET));
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("`sdk_secret` is the real secret of the app"), "{said}");
+    assert!(!said.contains(lab::SECRET), "{said}");
+    assert!(!check(&lab, &with("another")).1.contains("real secret"));
+    let server = lab.serve(&with(lab::SECRET));
+    assert!(server.log().contains("`sdk_secret` is the real secret of the app"), "{}", server.log());
+}
+
+/// What every preset writes, as its SDK does: the lines of its sink, its keys, and their values with `TOKEN`, `LENGTH` (of
+/// the token), `LIFE` and `END` (in seconds) for what changes.
+const PRESETS: [(&str, &[(&str, &str)]); 13] = [
+    ("plain", &[("tokenward:shop", "TOKEN")]),
+    ("wxjava", &[("wx:access_token:wxclassic", "TOKEN")]),
+    ("wxjava-mini", &[("wa:access_token:wxclassic", "TOKEN")]),
+    (
+        "wxjava-work\"\nagent_id = \"1000002",
+        &[("wx:cp:wechat_cp_access_token_key:wxclassic:1000002", "TOKEN")],
+    ),
+    ("wxjava-open", &[("wx:open:wechat_component_access_token:wxclassic", "TOKEN")]),
+    (
+        "easywechat6\"\nsdk_secret = { inline = \"what-the-sdk-has\" }\nprefix = \"easywechat:",
+        &[("easywechat:official_account.access_token.wxclassic.what-the-sdk-has.0", "s:LENGTH:\"TOKEN\";")],
+    ),
+    (
+        // md5 of what PHP writes: {"grant_type":"client_credential","appid":"wxclassic","secret":"what-the-sdk-has"}
+        "easywechat5\"\nsdk_secret = { inline = \"what-the-sdk-has\" }\nprefix = \"easywechat.kernel.access_token.",
+        &[(
+            "easywechat.kernel.access_token.a0369909ac44e0c9d81dc4db778e9c1e",
+            "a:2:{s:12:\"access_token\";s:LENGTH:\"TOKEN\";s:10:\"expires_in\";i:LIFE;}",
+        )],
+    ),
+    (
+        "node-easywechat\"\nsdk_secret = { inline = \"what-the-sdk-has\" }\napp = \"official_account",
+        &[("official_account.access_token.wxclassic.what-the-sdk-has.0", "TOKEN")],
+    ),
+    ("silenceper", &[("gowechat_officialaccount__access_token_wxclassic", "TOKEN")]),
+    ("silenceper-stable", &[("gowechat_officialaccount__stable_access_token_wxclassic", "TOKEN")]),
+    (
+        // md5 of wxclassicwhat-the-sdk-has
+        "powerwechat\"\nsdk_secret = { inline = \"what-the-sdk-has\" }\nprefix = \"powerwechat.access_token.",
+        &[(
+            "powerwechat.access_token.c49594af325fad4f0081326775e9c8de",
+            "{\"access_token\":\"TOKEN\",\"expires_in\":LIFE}",
+        )],
+    ),
+    (
+        "wechatpy",
+        &[
+            ("wechatpy:wxclassic_access_token", "\"TOKEN\""),
+            ("wechatpy:wxclassic_access_token_expires_at", "END"),
+        ],
+    ),
+    (
+        "dingtalk-sdk\"\ncorp_id = \"ding1",
+        &[("dingtalk:secret:ding1:app_key:wxclassic:access_token", "\"TOKEN\"")],
+    ),
+];
+
+/// `TOKEN`, `LENGTH`, `LIFE` and `END` of a pattern, put in; a number is taken over where it is right but for two seconds.
+fn fill(pattern: &str, there: &str, token: &str, life: i64, end: i64) -> String {
+    let filled = pattern.replace("LENGTH", &token.len().to_string()).replace("TOKEN", token);
+    let numbers = [("LIFE", life), ("END", end)];
+    let near = |(place, number): (&str, i64)| {
+        (number - 2..=number + 2)
+            .map(|number| filled.replace(place, &number.to_string()))
+            .find(|text| text == there)
+    };
+    numbers.into_iter().find_map(near).unwrap_or(filled)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_preset_writes_keys_values_and_lives_as_its_sdk_does() {
+    let (lab, redis) = (Lab::new(documented()).await, Redis::start(&[]));
+    let sinks = PRESETS.iter().enumerate().map(|(number, (lines, _))| {
+        sink(&redis, &format!("preset = \"{lines}\"")).replace("sinks.sdk", &format!("sinks.sdk-{number}"))
+    });
+    let server = lab.serve(&(classic("5m") + &sinks.collect::<String>()));
+    let token = server.token("shop").await;
+    loop {
+        let status = server.status("shop").await;
+        let all = status["sinks"].as_array().unwrap();
+        if all.iter().all(|sink| sink["delivered"].as_u64() >= Some(1)) {
+            break;
+        }
+    }
+    let expires = token.body["expires_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let mut wanted = Vec::new();
+    for (lines, keys) in PRESETS {
+        for (key, pattern) in keys {
+            let (there, left) = (redis.ask(&["GET", key]), redis.ask(&["PTTL", key]).parse::<i64>().unwrap());
+            let end = expires.as_second();
+            let life = end - jiff::Timestamp::now().as_second();
+            assert_eq!(there, fill(pattern, &there, token.token(), life, end), "{lines}: {key}");
+            assert!((left - life * 1_000).abs() <= 3_000, "{lines}: {key} lives {left} ms, told {life} s");
+            wanted.push((*key).to_owned());
+        }
+    }
+    let mut keys: Vec<String> = redis.ask(&["KEYS", "*"]).lines().map(str::to_owned).collect();
+    keys.sort();
+    wanted.sort();
+    assert_eq!(keys, wanted, "and nothing else");
+}
+
 /// The SDK uses the tokens that stand in Redis, over three rotations, and fetches none.
 async fn fetches_nothing(name: &str, lines: &str) {
     let (lab, redis) = (Lab::new(documented()).await, Redis::start(&[]));
     let server = lab.serve(&(classic("5m") + &sink(&redis, lines)));
     delivered(&server, 1).await;
-    let mut sdk = Sdk::start(name, &lab.emulator.url(), &redis);
+    let mut sdk = Sdk::start_with_redis(name, &lab.emulator.url(), SECRET_OF_SDK, &redis.url());
     let mut seen = std::collections::BTreeSet::new();
     for generation in 1..=4 {
         delivered(&server, generation).await;

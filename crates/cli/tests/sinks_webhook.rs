@@ -98,6 +98,7 @@ async fn a_delivery_says_what_is_new_without_the_token() {
         (&json!("token"), &json!("crm"), &json!("hook"), &json!(1))
     );
     assert_eq!(body["expires_at"], token.body["expires_at"]);
+    assert!(body["sequence"].is_u64(), "{body}");
     assert!(!request.body.contains(token.token()) && body["token"].is_null(), "{body}");
     assert!(request.header("Tokenward-Signature").starts_with("v1="));
 }
@@ -108,9 +109,25 @@ async fn what_the_receiver_refuses_is_delivered_again() {
     let (url, requests) = receiver(&["503 Service Unavailable", "200 OK"]);
     let server = lab.serve(&crm(&url, ""));
     let (first, second) = (next(&requests), next(&requests));
-    assert_eq!(first.json()["generation"], second.json()["generation"]);
+    assert_eq!(first.json(), second.json(), "the same is told under the same number");
     let sink = until(&server, |sink| sink["delivered"] == 1).await;
     assert_eq!(sink["failed"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_has_rising_numbers_also_after_a_restart() {
+    let lab = Lab::new(documented()).await;
+    let (url, requests) = receiver(&["200 OK"]);
+    let number = || next(&requests).json()["sequence"].as_u64().unwrap();
+    let server = lab.serve(&crm(&url, ""));
+    let mut numbers = vec![number()];
+    server.post("/v1/credentials/crm/refresh", json!({})).await;
+    numbers.push(number());
+    let config = server.config().to_owned();
+    server.kill();
+    let _server = Server::start(&config, &[]);
+    numbers.push(number());
+    assert!(numbers.is_sorted_by(|before, after| before < after), "{numbers:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -267,6 +284,20 @@ async fn told(url: &str, timestamp: &str, signature: &str, body: &str) -> (u16, 
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
+/// By another hand: OpenSSL's.
+fn sign(timestamp: &str, body: &str) -> String {
+    let mut child = Command::new("openssl")
+        .args(["dgst", "-sha256", "-hmac", WEBHOOK_KEY, "-hex"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(format!("{timestamp}.{body}").as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    format!("v1={}", text.trim().rsplit(' ').next().unwrap())
+}
+
 /// A receiver takes what Tokenward delivers, each once, and refuses what it did not sign or signed long ago.
 async fn verifies(program: &[&str]) {
     let lab = Lab::new(documented()).await;
@@ -277,6 +308,24 @@ async fn verifies(program: &[&str]) {
     server.post("/v1/credentials/crm/refresh", json!({})).await;
     example.line("crm generation 2 until 20");
     until(&server, |sink| sink["delivered"].as_u64() >= Some(2)).await;
+
+    // The last word about a token may shorten its life; one that comes late is answered, and does not count.
+    let tell = |sequence: u64, until: &str| {
+        let body = json!({
+            "event": "token", "credential": "other", "sequence": sequence, "generation": 7, "expires_at": until,
+        });
+        let (url, body) = (example.url.clone(), body.to_string());
+        let now = jiff::Timestamp::now().as_second().to_string();
+        async move { told(&url, &now, &sign(&now, &body), &body).await }
+    };
+    let thanks = (200, "thanks".to_owned());
+    for (sequence, until) in [(3, "2099-01-01T02:00:00Z"), (5, "2099-01-01T01:00:00Z")] {
+        assert_eq!(tell(sequence, until).await, thanks);
+        example.line(&format!("other generation 7 until {until}"));
+    }
+    assert_eq!(tell(4, "2099-01-01T03:00:00Z").await, thanks);
+    assert_eq!(tell(6, "2099-01-01T04:00:00Z").await, thanks);
+    assert!(example.line("other generation 7").contains("T04:00"), "number 4 came late");
 
     let (timestamp, signature, body) = OLD;
     let refused = |why: &str| (401, why.to_owned());

@@ -3,95 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod lab;
+mod sdk;
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-
-use lab::{KEY, Lab, SECRET, Server, classic, documented, scaled};
-use serde_json::{Value, json};
+use lab::{KEY, Lab, SECRET, classic, documented, scaled};
+use sdk::Sdk;
+use serde_json::json;
 use tokenward_emulator::{CloudSettings, Fault, FaultKind, FilePartFirst, Settings};
-
-/// An SDK in a process of its own, with its own idea of the token.
-struct Sdk {
-    child: Child,
-    commands: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Sdk {
-    fn start(name: &str, server: &Server) -> Sdk {
-        Sdk::start_at(name, &server.facade(), KEY)
-    }
-
-    fn start_at(name: &str, platform: &str, secret: &str) -> Sdk {
-        let mut child = command(name)
-            .env("FACADE", platform)
-            .env("APPID", "wxclassic")
-            .env("SECRET", secret)
-            .env_remove("HTTP_PROXY")
-            .env_remove("http_proxy")
-            .env_remove("HTTPS_PROXY")
-            .env_remove("https_proxy")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let commands = child.stdin.take().unwrap();
-        let answers = BufReader::new(child.stdout.take().unwrap());
-        Sdk { child, commands, answers }
-    }
-
-    fn ask(&mut self, command: &str) -> Value {
-        tokio::task::block_in_place(|| {
-            writeln!(self.commands, "{command}").unwrap();
-            let mut line = String::new();
-            self.answers.read_line(&mut line).unwrap();
-            serde_json::from_str(&line).unwrap_or_else(|_| panic!("the SDK ended at {command}: {line}"))
-        })
-    }
-
-    fn token(&mut self) -> String {
-        self.ask("token")["ok"].as_str().unwrap().to_owned()
-    }
-
-    /// A GET and a POST, as the SDK's user sees them.
-    fn works(&mut self) {
-        let followers = self.ask("followers");
-        assert_eq!(followers["ok"].as_array().map(Vec::len), Some(2), "{followers}");
-        assert_eq!(self.ask("send"), json!({"ok": 0}));
-    }
-}
-
-impl Drop for Sdk {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-fn command(name: &str) -> Command {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let installed = |path: &str| -> PathBuf {
-        let path = root.join("target/interop").join(path);
-        assert!(path.exists(), "{} is missing: run scripts/install-interop.sh", path.display());
-        path
-    };
-    let python = |environment: &str, sdk: &str| {
-        let mut command = Command::new(installed(&format!("{environment}/bin/python")));
-        command.arg(root.join("interop/python/wechat_sdks.py")).arg(sdk);
-        command
-    };
-    match name {
-        "wechatpy2" => python("python-wechatpy2", "wechatpy"),
-        "wechatpy" | "werobot" | "weixin-python" => python("python-wechat", name),
-        _ => {
-            let mut command = Command::new("node");
-            command.arg(installed("node/wechat-sdks.mjs")).arg(name);
-            command
-        }
-    }
-}
 
 fn facade(lines: &str, credentials: &str) -> String {
     format!("[facade.wechat]\nlisten = \"127.0.0.1:0\"\n{lines}\n{credentials}")
@@ -102,7 +19,7 @@ async fn notices_no_death(name: &str) {
     for hand_out in ["token", "handle"] {
         let lab = Lab::new(documented()).await;
         let server = lab.serve(&facade(&format!("hand_out = \"{hand_out}\""), &classic("5m")));
-        let mut sdk = Sdk::start(name, &server);
+        let mut sdk = Sdk::start(name, &server.facade(), KEY);
         let token = sdk.token();
         assert_eq!(lab.accepts(server.http(), &token).await, hand_out == "token");
         sdk.works();
@@ -121,7 +38,7 @@ async fn lives_through_rotations(name: &str) {
     for hand_out in ["token", "handle"] {
         let lab = Lab::new(scaled(4, 1)).await;
         let server = lab.serve(&facade(&format!("hand_out = \"{hand_out}\""), &classic("1s")));
-        let mut sdk = Sdk::start(name, &server);
+        let mut sdk = Sdk::start(name, &server.facade(), KEY);
         let mut generation = 0;
         for _ in 0..3 {
             generation = server.next_token("shop", generation).await.generation();
@@ -136,7 +53,7 @@ async fn lives_through_rotations(name: &str) {
 async fn gives_up_at_once(name: &str) {
     let lab = Lab::new(documented()).await;
     let server = lab.serve(&facade("", &classic("5m")));
-    let mut sdk = Sdk::start(name, &server);
+    let mut sdk = Sdk::start(name, &server.facade(), KEY);
     sdk.works();
     let kind = FaultKind::Errcode { errcode: 40001, errmsg: None, error: None, status: None };
     lab.control().inject(Fault::new(kind).on("/cgi-bin/user/get")).unwrap();
@@ -213,8 +130,8 @@ async fn uses_the_cloud(name: &str) {
         let lab = Lab::new(Settings { cloud, ..documented() }).await;
         let server = through_facade.then(|| lab.serve(&facade("hand_out = \"handle\"", &classic("5m"))));
         let mut sdk = match &server {
-            Some(server) => Sdk::start(name, server),
-            None => Sdk::start_at(name, &lab.emulator.url(), SECRET),
+            Some(server) => Sdk::start(name, &server.facade(), KEY),
+            None => Sdk::start(name, &lab.emulator.url(), SECRET),
         };
         let said = sdk.ask("cloud");
         assert_eq!(said["ok"], documents, "{said}");

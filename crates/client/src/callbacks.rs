@@ -1,6 +1,8 @@
 //! Messages of platforms on their way to their targets: the operator's view, over the admin socket.
 
-use tokenward_api::{CallbackMessage, CallbackMessages, RedeliverRequest, Redelivered, path};
+use tokenward_api::{
+    CallbackMessage, CallbackMessages, RedeliverRequest, Redelivered, WholeCallbackMessage, path,
+};
 
 use crate::{Client, ClientError};
 
@@ -27,6 +29,14 @@ impl Client {
             query.truncate(given);
             query.push(("after", next.to_string()));
         }
+    }
+
+    /// Everything about one of these messages; with `text`, also what the platform wrote. Needs the admin socket.
+    ///
+    /// # Errors
+    /// There is no such message, or the server refuses.
+    pub async fn callback_message(&self, id: u64, text: bool) -> Result<WholeCallbackMessage, ClientError> {
+        self.get(&path::callback_message(id), &[("text", text.to_string())]).await
     }
 
     /// Sends a message again, or all that were given up, and says how many that are. Needs the admin socket.

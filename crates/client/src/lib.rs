@@ -41,8 +41,9 @@ pub use cloud::{
 };
 pub use error::ClientError;
 pub use tokenward_api::{
-    CallbackMessage, CardRequest, CardSignature, CredentialList, CredentialStatus, PageRequest,
-    PageSignature, Problem, RefreshRequest, ReportRequest, SinkStatus, Token,
+    CallbackFailure, CallbackMessage, CardRequest, CardSignature, CredentialList, CredentialStatus,
+    PageRequest, PageSignature, Problem, RefreshRequest, ReportRequest, SinkStatus, Token,
+    WholeCallbackMessage,
 };
 /// Statements for the cloud database, and the platform's wire types.
 pub use tokenward_cloud as cloud_statements;

@@ -86,6 +86,7 @@ impl Server {
         let facade = Facade::new(config, &materials, &keys, &token_index);
         let (feed, telemetry) = (Arc::new(feed), Arc::new(Telemetry::new()));
         let health = Arc::new(Health::default());
+        let known = materials.clone();
         let driver = Driver {
             fleet,
             materials,
@@ -100,7 +101,7 @@ impl Server {
         let keeper = Keeper {
             store: Arc::clone(&store),
             keys,
-            token_index,
+            token_index: Arc::clone(&token_index),
             health: Arc::clone(&health),
             driver: inputs_sender.clone(),
         };
@@ -118,7 +119,7 @@ impl Server {
             draining: false.into(),
         };
         let api = Arc::new(api);
-        let sinks = sinks::gather(config, &api)?;
+        let sinks = sinks::gather(config, &api, &token_index, &known, store.opened().epoch)?;
         let stop = watch::channel(false);
         Ok(Server {
             listeners,
@@ -384,12 +385,14 @@ async fn restore(
     Ok((fleet, feed))
 }
 
-/// Which credentials have tokens that must be known again: those that a facade serves.
+/// Which credentials have tokens that must be known again: those that a facade serves, and those whose sinks tell their own
+/// tokens from those of others.
 fn covered(config: &Config, materials: &[Arc<Material>]) -> Vec<bool> {
-    let served = |material: &Arc<Material>| {
+    let is_served = |material: &Arc<Material>| {
         config.facade.is_some() && material.provider.platform() == facade::PLATFORM
     };
-    materials.iter().map(served).collect()
+    let pairs = materials.iter().zip(&config.credentials);
+    pairs.map(|(material, credential)| is_served(material) || sinks::know_tokens(credential)).collect()
 }
 
 async fn restore_past_tokens(

@@ -22,6 +22,8 @@ pub struct Delivery {
     pub format: String,
     /// When it came.
     pub received: Wall,
+    /// From when on it is tried: when it came, or when it was sent again after it had been given up.
+    pub since: Wall,
     /// Why it was given up, if it was.
     pub dead: Option<Dead>,
 }
@@ -64,6 +66,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<Delivery, StoreError> {
         kind: text("kind")?,
         format: text("format")?,
         received: Wall(number("received_at")?),
+        since: Wall(number("tried_since")?),
         dead: failure.map(|failure| Dead { failure, attempts }),
     })
 }

@@ -116,8 +116,10 @@ pub enum Write {
     Forget(Name),
     /// A message sets out for a target, with its sealed text.
     Deliver(Box<Delivery>, Vec<u8>),
-    /// A message was given up, or is on its way again.
-    MarkDelivery(u64, Option<Dead>),
+    /// A message was given up.
+    BuryDelivery(u64, Dead),
+    /// A message that was given up is tried again from this moment on.
+    ReviveDelivery(u64, Wall),
     /// A message arrived, or nobody wants it any more.
     ForgetDelivery(u64),
     /// A message was taken in.

@@ -176,9 +176,15 @@ impl Content {
                 self.deliveries.insert(delivery.id, (delivery.as_ref().clone(), message.clone()));
                 return Applied::Stored;
             }
-            Write::MarkDelivery(id, dead) => {
+            Write::BuryDelivery(id, dead) => {
                 if let Some((delivery, _)) = self.deliveries.get_mut(id) {
-                    delivery.dead.clone_from(dead);
+                    delivery.dead = Some(dead.clone());
+                }
+                return Applied::Stored;
+            }
+            Write::ReviveDelivery(id, since) => {
+                if let Some((delivery, _)) = self.deliveries.get_mut(id) {
+                    (delivery.dead, delivery.since) = (None, *since);
                 }
                 return Applied::Stored;
             }

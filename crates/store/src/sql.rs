@@ -168,7 +168,7 @@ impl Store for Sql {
     async fn load_deliveries(&self, each: &mut (dyn FnMut(Delivery) + Send)) -> Result<(), StoreError> {
         use futures_util::TryStreamExt as _;
         let mut connection = connect(&self.path).await?;
-        let all = "SELECT id, callback, target, kind, format, received_at, failure, attempts FROM delivery";
+        let all = "SELECT id, callback, target, kind, format, received_at, failure, attempts, tried_since FROM delivery";
         let mut rows = sqlx::query(all).fetch(&mut connection);
         while let Some(row) = rows.try_next().await.map_err(sort)? {
             each(delivery::read(&row)?);
@@ -260,12 +260,18 @@ async fn apply(connection: &mut AnyConnection, write: &Write) -> Result<Applied,
             .bind(delivery.received.0)
             .bind(message.clone())
             .bind(delivery.dead.as_ref().map(|dead| dead.failure.clone()))
-            .bind(delivery.dead.as_ref().map_or(0, |dead| i64::from(dead.attempts))),
-        Write::MarkDelivery(id, dead) => {
+            .bind(delivery.dead.as_ref().map_or(0, |dead| i64::from(dead.attempts)))
+            .bind(delivery.since.0),
+        Write::BuryDelivery(id, dead) => {
             sqlx::query("UPDATE delivery SET failure = $2, attempts = $3 WHERE id = $1")
                 .bind(id.cast_signed())
-                .bind(dead.as_ref().map(|dead| dead.failure.clone()))
-                .bind(dead.as_ref().map_or(0, |dead| i64::from(dead.attempts)))
+                .bind(dead.failure.clone())
+                .bind(i64::from(dead.attempts))
+        }
+        Write::ReviveDelivery(id, since) => {
+            sqlx::query("UPDATE delivery SET failure = NULL, attempts = 0, tried_since = $2 WHERE id = $1")
+                .bind(id.cast_signed())
+                .bind(since.0)
         }
         Write::ForgetDelivery(id) => sqlx::query("DELETE FROM delivery WHERE id = $1").bind(id.cast_signed()),
         Write::SeeMessage(seen) => sqlx::query(SEE).bind(seen.digest.to_vec()).bind(seen.until.0),
@@ -281,8 +287,8 @@ async fn apply(connection: &mut AnyConnection, write: &Write) -> Result<Applied,
 const REMEMBER: &str = "INSERT INTO past_token (digest, credential, known_until) VALUES ($1, $2, $3) \
      ON CONFLICT (digest) DO UPDATE SET credential = excluded.credential, known_until = excluded.known_until";
 
-const DELIVER: &str = "INSERT INTO delivery (id, callback, target, kind, format, received_at, message, failure, attempts) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+const DELIVER: &str = "INSERT INTO delivery (id, callback, target, kind, format, received_at, message, failure, attempts, \
+     tried_since) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 const SEE: &str = "INSERT INTO seen_message (digest, seen_until) VALUES ($1, $2) \
      ON CONFLICT (digest) DO UPDATE SET seen_until = excluded.seen_until";

@@ -365,6 +365,7 @@ fn delivery(id: u64) -> Delivery {
         kind: "event:subscribe".to_owned(),
         format: "xml".to_owned(),
         received: Wall(-7),
+        since: Wall(-7),
         dead: None,
     }
 }
@@ -394,10 +395,10 @@ async fn a_message_that_was_given_up_says_why(mut bench: impl Bench) {
     let store = bench.open().await;
     apply(&store, Write::Deliver(Box::new(delivery(1)), vec![1])).await;
     let dead = Dead { failure: "it answered 500".to_owned(), attempts: 9 };
-    apply(&store, Write::MarkDelivery(1, Some(dead.clone()))).await;
+    apply(&store, Write::BuryDelivery(1, dead.clone())).await;
     assert_eq!(deliveries(&store).await, [Delivery { dead: Some(dead), ..delivery(1) }]);
-    apply(&store, Write::MarkDelivery(1, None)).await;
-    assert_eq!(deliveries(&store).await, [delivery(1)]);
+    apply(&store, Write::ReviveDelivery(1, Wall(99))).await;
+    assert_eq!(deliveries(&store).await, [Delivery { since: Wall(99), ..delivery(1) }]);
 }
 
 async fn seen_messages_are_known_until_their_time(mut bench: impl Bench) {

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, TableStyle};
 use serde_json::json;
-use tokenward_client::{CallbackMessage, Client};
+use tokenward_client::{CallbackMessage, Client, WholeCallbackMessage};
 
 use crate::failure::Failure;
 use crate::output;
@@ -18,6 +18,14 @@ pub enum Callback {
         /// Only those that were given up
         #[arg(long)]
         dead: bool,
+    },
+    /// Everything about one of these messages
+    Show {
+        /// Its number
+        id: u64,
+        /// The message itself, too, as the platform wrote it
+        #[arg(long)]
+        text: bool,
     },
     /// Send messages again that were given up
     Redeliver {
@@ -41,6 +49,10 @@ pub async fn run(client: &Client, what: Callback, json: bool) -> Result<(), Fail
             let messages = client.callback_messages(name.as_deref(), state).await?;
             if json { output::json(&messages) } else { table(&messages) }
         }
+        Callback::Show { id, text } => {
+            let message = client.callback_message(id, text).await?;
+            if json { output::json(&message) } else { show(&message) }
+        }
         Callback::Redeliver { id, callback, .. } => {
             let mut sent = 0;
             for id in &id {
@@ -56,6 +68,26 @@ pub async fn run(client: &Client, what: Callback, json: bool) -> Result<(), Fail
         }
     }
     Ok(())
+}
+
+fn show(whole: &WholeCallbackMessage) {
+    let message = &whole.message;
+    let mut lines = vec![
+        format!("message {} of {} to {}: {}", message.id, message.callback, message.target, message.state),
+        format!("received {}, tried since {}", message.received_at, whole.tried_since),
+        format!("attempts: {}", message.attempts),
+    ];
+    lines.extend(message.next_attempt_at.iter().map(|at| format!("next attempt: {at}")));
+    lines.extend(whole.failures.iter().map(|failure| format!("{} {}", failure.at, failure.detail)));
+    let last = message.failure.as_ref().filter(|_| whole.failures.is_empty());
+    lines.extend(last.map(|failure| format!("last failure: {failure}")));
+    lines.push(String::new());
+    lines.extend(whole.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+    if let Some(text) = &whole.text {
+        lines.extend([String::new(), text.clone()]);
+    }
+    // A stranger may have written any of it.
+    output::text(&output::printable(&lines.join("\n")));
 }
 
 fn table(messages: &[CallbackMessage]) {

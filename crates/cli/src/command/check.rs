@@ -14,9 +14,9 @@ use crate::output;
 /// Reads the configuration and every secret in it; with `live`, also asks every platform.
 pub async fn run(path: &Path, live: bool, as_json: bool) -> Result<(), Failure> {
     let config = Config::load(path)?;
-    config.check_secrets()?;
+    let warnings = [config.warnings.as_slice(), &config.check_secrets()?].concat();
     if !as_json {
-        config.warnings.iter().for_each(show_finding);
+        warnings.iter().for_each(show_finding);
         let (credentials, clients) = (config.credentials.len(), config.clients.len());
         output::text(&format!("{}: {credentials} credentials, {clients} clients, no errors", path.display()));
         config.credentials.iter().for_each(show_schedule);
@@ -32,7 +32,7 @@ pub async fn run(path: &Path, live: bool, as_json: bool) -> Result<(), Failure> 
         }
     }
     if as_json {
-        let warnings: Vec<_> = config.warnings.iter().map(finding).collect();
+        let warnings: Vec<_> = warnings.iter().map(finding).collect();
         let schedules: Vec<_> = config.credentials.iter().filter_map(schedule_as_value).collect();
         output::json(
             &json!({ "ok": !failed, "warnings": warnings, "schedules": schedules, "live": results }),

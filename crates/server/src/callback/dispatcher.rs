@@ -180,7 +180,7 @@ impl Dispatcher {
                 }
                 tracing::debug!(callback = %delivery.callback, target = %delivery.target, id, "a message was given up");
                 let forgotten = self.queue.bury(id);
-                std::iter::once(Write::MarkDelivery(id, Some(dead)))
+                std::iter::once(Write::BuryDelivery(id, dead))
                     .chain(forgotten.map(Write::ForgetDelivery))
                     .collect()
             }
@@ -200,7 +200,7 @@ impl Dispatcher {
         let mut writes = Vec::new();
         for id in ids {
             if let Some(item) = self.queue.redeliver(id, now) {
-                writes.push(Write::MarkDelivery(id, None));
+                writes.push(Write::ReviveDelivery(id, item.delivery.since));
                 sent.push(item.clone());
             }
         }
@@ -236,7 +236,7 @@ impl Attempt {
     async fn post(&self) -> Result<(), String> {
         let text = match &self.text {
             Some(text) => text.to_string(),
-            None => self.read().await?,
+            None => read_text(self.store.as_ref(), &self.keys, &self.delivery).await?,
         };
         let post = self.posts.get(self.target).ok_or("there is no such target")?;
         let said = post.target.post(&self.http, &post.signer, &self.delivery, self.number, text).await?;
@@ -246,14 +246,18 @@ impl Attempt {
         }
         Ok(())
     }
+}
 
-    async fn read(&self) -> Result<String, String> {
-        let sealed = self.store.message(self.delivery.id).await.map_err(|error| error.to_string())?;
-        let sealed = sealed.ok_or("its text is not in the store any more")?;
-        let text =
-            self.keys.open(&message_place(&self.delivery), &sealed).map_err(|error| error.to_string())?;
-        String::from_utf8(text.to_vec()).map_err(|_| "its text is damaged".to_owned())
-    }
+/// The text of a message.
+pub(super) async fn read_text(
+    store: &dyn Store,
+    keys: &KeyRing,
+    delivery: &Delivery,
+) -> Result<String, String> {
+    let sealed = store.message(delivery.id).await.map_err(|error| error.to_string())?;
+    let sealed = sealed.ok_or("its text is not in the store any more")?;
+    let text = keys.open(&message_place(delivery), &sealed).map_err(|error| error.to_string())?;
+    String::from_utf8(text.to_vec()).map_err(|_| "its text is damaged".to_owned())
 }
 
 /// Counts an attempt, and logs it where a target begins or ends to fail.

@@ -1,17 +1,22 @@
-//! `GET /v1/callbacks/messages` and `POST /v1/callbacks/redeliver`: messages that are on their way or were given up.
+//! `GET /v1/callbacks/messages`, `GET /v1/callbacks/messages/{id}` and `POST /v1/callbacks/redeliver`: messages that are on
+//! their way or were given up.
 //!
-//! What they are about and what happened to them; their text is shown to nobody but their targets.
+//! What they are about and what happened to them. The text of one is shown to the operator who asks for it, and logged that
+//! it was; else to nobody but its target.
 
-use http::{Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Deserialize;
-use tokenward_api::{CallbackMessage, CallbackMessages, ErrorCode, Problem, RedeliverRequest, Redelivered};
+use tokenward_api::{
+    CallbackFailure, CallbackMessage, CallbackMessages, ErrorCode, Problem, RedeliverRequest, Redelivered,
+    WholeCallbackMessage,
+};
 use tokenward_core::name::Name;
 use tokenward_core::time::Now;
 use tokio::sync::oneshot;
 
-use super::Callbacks;
-use super::dispatcher::{Input, Wanted};
+use super::dispatcher::{Input, Wanted, read_text};
 use super::queue::Item;
+use super::{Callbacks, target};
 use crate::clients::Caller;
 use crate::clock;
 use crate::http::{Api, Body, Refusal, json};
@@ -24,6 +29,15 @@ pub struct Page {
     state: Option<String>,
     limit: Option<usize>,
     after: Option<u64>,
+}
+
+/// What to show of a message.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Whole {
+    /// Its text, too.
+    #[serde(default)]
+    text: bool,
 }
 
 const DEFAULT_LIMIT: usize = 100;
@@ -55,6 +69,48 @@ pub async fn list(api: &Api, caller: &Caller, page: &Page) -> Result<Response<Bo
     let now = clock::now();
     let messages = items.iter().map(|item| shown(item, now)).collect();
     Ok(json(StatusCode::OK, &CallbackMessages { messages, next }))
+}
+
+/// Everything about a message.
+///
+/// # Errors
+/// The caller may not see it, or there is no such message, or its text cannot be read.
+pub async fn show(api: &Api, caller: &Caller, id: u64, whole: &Whole) -> Result<Response<Body>, Refusal> {
+    let callbacks = permitted(api, caller)?;
+    let wanted = Wanted { id: Some(id), limit: 1, ..Wanted::default() };
+    let items = callbacks.ask(|answer| Input::List(wanted, answer)).await?;
+    let missing = || ErrorCode::NoSuchMessage.problem(format!("there is no message {id}"));
+    let item = items.first().ok_or_else(missing)?;
+    let delivery = &item.delivery;
+    let text = match whole.text {
+        true => {
+            let (callback, target) = (delivery.callback.as_str(), delivery.target.as_str());
+            tracing::info!(callback, target, id, "the operator looks at the text of a message");
+            let read = read_text(callbacks.store.as_ref(), &callbacks.keys, delivery).await;
+            let unreadable =
+                |why| ErrorCode::NoSuchMessage.problem(format!("message {id} cannot be read: {why}"));
+            Some(read.map_err(unreadable)?)
+        }
+        false => None,
+    };
+    let headers = target::headers(delivery, item.attempts.max(1));
+    let header = |(name, value): (&HeaderName, &HeaderValue)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let failures = item
+        .failures
+        .iter()
+        .map(|failure| CallbackFailure { at: clock::rfc3339(failure.at), detail: failure.detail.clone() });
+    Ok(json(
+        StatusCode::OK,
+        &WholeCallbackMessage {
+            message: shown(item, clock::now()),
+            tried_since: clock::rfc3339(delivery.since),
+            headers: headers.iter().map(header).collect(),
+            failures: failures.collect(),
+            text,
+        },
+    ))
 }
 
 /// Sends a message again, or all that were given up.
@@ -126,6 +182,6 @@ fn shown(item: &Item, now: Now) -> CallbackMessage {
         received_at: clock::rfc3339(delivery.received),
         attempts: item.attempts,
         next_attempt_at: item.due.map(|due| clock::rfc3339(now.wall_of(due))),
-        failure: delivery.dead.as_ref().map(|dead| dead.failure.clone()).or_else(|| item.failure.clone()),
+        failure: item.failure().map(str::to_owned),
     }
 }

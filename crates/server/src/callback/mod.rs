@@ -26,7 +26,7 @@ use hyper::body::{Body as _, Incoming};
 use tokenward_core::name::Name;
 use tokenward_core::time::{Span, Wall};
 use tokenward_providers::wechat_callback::{Callback, Query, Refused};
-use tokenward_store::Delivery;
+use tokenward_store::{Delivery, Store};
 use tokenward_vault::{KeyRing, Place};
 use tokio::sync::mpsc;
 
@@ -35,7 +35,7 @@ use crate::config::KindPattern;
 use crate::http::{Body, whole};
 use crate::keeper::Job;
 
-pub use messages::{Page, list, redeliver};
+pub use messages::{Page, Whole, list, redeliver, show};
 pub use start::{Deliveries, start};
 
 use counts::{Backlog, Counts};
@@ -44,11 +44,12 @@ use queue::TargetId;
 use seen::SeenMessages;
 
 /// All callbacks.
-#[derive(Debug)]
 pub struct Callbacks {
     by_name: HashMap<String, Arc<Entry>>,
     posts: Arc<Vec<Post>>,
     keys: Arc<KeyRing>,
+    /// Where texts are that somebody wants to see; whatever is written goes to the keeper.
+    store: Arc<dyn Store>,
     keeper: mpsc::UnboundedSender<Job>,
     dispatcher: mpsc::UnboundedSender<Input>,
     backlog: Arc<Backlog>,
@@ -96,6 +97,12 @@ const SUCCESS: &str = "success";
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// How often refusals are logged.
 const COMPLAINT: i64 = 60_000;
+
+impl std::fmt::Debug for Callbacks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Callbacks").field("by_name", &self.by_name).finish_non_exhaustive()
+    }
+}
 
 impl Callbacks {
     /// Answers one request on the listener for callbacks.

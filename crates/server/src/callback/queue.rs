@@ -3,9 +3,9 @@
 //! Each target has places of its own, so that one that hangs delays nobody else; a message that failed waits longer
 //! each time. Deliberately absent: order. A message that fails is overtaken by those after it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use tokenward_core::time::{Boot, Now, Span};
+use tokenward_core::time::{Boot, Now, Span, Wall};
 use tokenward_store::{Dead, Delivery};
 
 /// A target's number.
@@ -27,11 +27,20 @@ pub struct Item {
     pub delivery: Delivery,
     /// How often it was tried in this run.
     pub attempts: u32,
-    /// What went wrong last.
-    pub failure: Option<String>,
+    /// What went wrong last in this run, the oldest first.
+    pub failures: VecDeque<Failure>,
     /// When it is tried next; `None` while it is being tried, and when it was given up.
     pub due: Option<Boot>,
     target: Option<TargetId>,
+}
+
+/// An attempt that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// When.
+    pub at: Wall,
+    /// What went wrong.
+    pub detail: String,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +67,8 @@ pub enum Verdict {
 pub const PLACES: usize = 16;
 /// Messages that were given up and are kept.
 pub const MOST_DEAD: usize = 10_000;
+/// Failures that are remembered of a message.
+const KEPT_FAILURES: usize = 3;
 const FIRST_RETRY: Span = Span::seconds(1);
 const LONGEST_RETRY: Span = Span::minutes(10);
 
@@ -71,11 +82,7 @@ impl Queue {
     /// A message sets out.
     pub fn add(&mut self, delivery: Delivery, target: TargetId, now: Boot) {
         let id = delivery.id;
-        if self
-            .items
-            .insert(id, Item { delivery, attempts: 0, failure: None, due: Some(now), target: Some(target) })
-            .is_none()
-        {
+        if self.items.insert(id, Item::new(delivery, Some(target), 0, Some(now))).is_none() {
             self.waiting += 1;
         }
         if let Some(lane) = self.targets.get_mut(target) {
@@ -87,7 +94,7 @@ impl Queue {
     pub fn add_dead(&mut self, delivery: Delivery, target: Option<TargetId>) -> Option<u64> {
         let id = delivery.id;
         let attempts = delivery.dead.as_ref().map_or(0, |dead| dead.attempts);
-        self.items.insert(id, Item { delivery, attempts, failure: None, due: None, target });
+        self.items.insert(id, Item::new(delivery, target, attempts, None));
         self.bury(id)
     }
 
@@ -123,8 +130,11 @@ impl Queue {
             self.waiting = self.waiting.saturating_sub(1);
             return Verdict::Arrived;
         };
-        item.failure = Some(failure.clone());
-        if item.delivery.received + lane.retry_for <= now.wall {
+        item.failures.push_back(Failure { at: now.wall, detail: failure.clone() });
+        if item.failures.len() > KEPT_FAILURES {
+            item.failures.pop_front();
+        }
+        if item.delivery.since + lane.retry_for <= now.wall {
             let dead = Dead { failure, attempts: item.attempts };
             item.delivery.dead = Some(dead.clone());
             self.waiting = self.waiting.saturating_sub(1);
@@ -156,7 +166,7 @@ impl Queue {
             self.dead.remove(&id);
             self.waiting += 1;
             item.attempts = 0;
-            item.delivery.received = now.wall;
+            item.delivery.since = now.wall;
             item.due = Some(now.boot);
             self.targets.get_mut(target)?.due.insert((now.boot, id));
         } else if let Some(due) = item.due.replace(now.boot) {
@@ -192,11 +202,22 @@ impl Queue {
     }
 }
 
+impl Item {
+    fn new(delivery: Delivery, target: Option<TargetId>, attempts: u32, due: Option<Boot>) -> Item {
+        Item { delivery, attempts, failures: VecDeque::new(), due, target }
+    }
+
+    /// What went wrong last.
+    pub fn failure(&self) -> Option<&str> {
+        let dead = self.delivery.dead.as_ref().map(|dead| dead.failure.as_str());
+        dead.or_else(|| self.failures.back().map(|failure| failure.detail.as_str()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use tokenward_core::name::Name;
-    use tokenward_core::time::Wall;
 
     fn delivery(id: u64) -> Delivery {
         Delivery {
@@ -206,6 +227,7 @@ mod tests {
             kind: "text".to_owned(),
             format: "xml".to_owned(),
             received: Wall(0),
+            since: Wall(0),
             dead: None,
         }
     }
@@ -256,6 +278,20 @@ mod tests {
         assert_eq!((queue.waiting(), queue.dead()), (1, 0));
         assert_eq!(queue.take(at(4_000).boot), Some((1, 0)));
         assert_eq!(queue.tried(1, 0, Err("no".into()), at(4_001)), Verdict::Again(Span::seconds(1)));
+        let item = queue.get(1).unwrap();
+        assert_eq!((item.delivery.received, item.delivery.since), (Wall(0), at(4_000).wall));
+    }
+
+    #[test]
+    fn the_last_failures_are_remembered() {
+        let mut queue = queue();
+        queue.add(delivery(1), 0, at(0).boot);
+        for count in 0..5 {
+            queue.take(at(count * 1_000).boot);
+            queue.tried(1, 0, Err(count.to_string()), at(count * 500));
+        }
+        let failures = &queue.get(1).unwrap().failures;
+        assert_eq!(failures.iter().map(|it| it.detail.as_str()).collect::<Vec<_>>(), ["2", "3", "4"]);
     }
 
     #[test]

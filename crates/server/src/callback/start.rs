@@ -78,6 +78,7 @@ pub async fn start(
         keys: Arc::clone(keys),
         keeper: keeper.clone(),
         dispatcher,
+        store: Arc::clone(store),
         backlog: Arc::clone(&backlog),
         next_id: AtomicU64::new(u64::from(store.opened().epoch) << 32),
     };

@@ -122,13 +122,15 @@ impl Callbacks {
         let kind: String = message.kind.chars().take(LONGEST_KIND).collect();
         let routes = entry.targets.iter();
         let wanted = routes.filter(|route| route.events.iter().any(|pattern| pattern.matches(&kind)));
+        let received = clock::wall();
         let delivery = |name: &tokenward_core::name::Name| Delivery {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
             callback: entry.name.clone(),
             target: name.clone(),
             kind: kind.clone(),
             format: message.format.as_str().to_owned(),
-            received: clock::wall(),
+            received,
+            since: received,
             dead: None,
         };
         Some(wanted.map(|route| (delivery(&route.name), route.id)).collect())

@@ -88,7 +88,8 @@ impl Target {
     }
 }
 
-fn headers(delivery: &Delivery, attempt: u32) -> HeaderMap {
+/// What stands at the head of a message, for each attempt.
+pub fn headers(delivery: &Delivery, attempt: u32) -> HeaderMap {
     let content_type =
         if delivery.format == "json" { "application/json; charset=utf-8" } else { "text/xml; charset=utf-8" };
     let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);

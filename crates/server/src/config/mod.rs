@@ -88,24 +88,49 @@ impl Config {
         Config::parse(&text, path)
     }
 
-    /// Reads every secret that the configuration points to, and forgets it. Blocks while programs run.
+    /// Reads every secret that the configuration points to, and forgets it. Blocks while programs run. Returns what makes
+    /// sense and is still worth a word.
     ///
     /// # Errors
-    /// Points at every secret that cannot be read.
-    pub fn check_secrets(&self) -> Result<(), ConfigError> {
-        let credentials = self.credentials.iter().flat_map(|credential| &credential.secrets);
-        let clients = self.clients.iter().map(|client| &client.key);
-        let sinks = self.credentials.iter().flat_map(|credential| &credential.sinks);
-        let sinks = sinks.flat_map(SinkConfig::secrets);
-        let unreadable = credentials
-            .chain(clients)
-            .chain(sinks)
-            .filter_map(|secret| secret.source.read().err().map(|error| (secret, error)));
-        let mut findings: Vec<Finding> =
-            unreadable.flat_map(|(secret, error)| self.unreadable_secret(secret, &error).findings).collect();
+    /// Points at every secret that cannot be read or used.
+    pub fn check_secrets(&self) -> Result<Vec<Finding>, ConfigError> {
+        let mut errors = Vec::new();
+        let mut read =
+            |secret: &SecretRef| self.read_secret(secret).map_err(|error| errors.extend(error.findings)).ok();
+        let real = |credential: &CredentialConfig| credential.secrets.iter().filter_map(&mut read).collect();
+        let real: Vec<Vec<Secret>> = self.credentials.iter().map(real).collect();
+        self.clients.iter().for_each(|client| drop(read(&client.key)));
         let callbacks = self.callbacks.iter().filter_map(|callback| callback.gather(self).err());
-        findings.extend(callbacks.flat_map(|error| error.findings));
-        if findings.is_empty() { Ok(()) } else { Err(ConfigError { findings }) }
+        errors.extend(callbacks.flat_map(|error| error.findings));
+        let mut warnings = Vec::new();
+        let mut shared = crate::sinks::Shared::default();
+        for (credential, real) in self.credentials.iter().zip(&real) {
+            for sink in &credential.sinks {
+                match crate::sinks::check(self, credential, sink, real, &mut shared) {
+                    Ok(warning) => warnings.extend(warning),
+                    Err(error) => errors.extend(error.findings),
+                }
+            }
+        }
+        if errors.is_empty() { Ok(warnings) } else { Err(ConfigError { findings: errors }) }
+    }
+
+    /// Points at a sink that writes where another one does.
+    pub(crate) fn written_twice(&self, sink: &SinkConfig) -> ConfigError {
+        let message = "another sink writes the same key of the same Redis".to_owned();
+        let fix = "Give one of them another `prefix` or `key`, another database or server, or remove it.";
+        self.text.complain(sink.span.clone(), message, fix.to_owned())
+    }
+
+    /// Points at a secret in the place of one that an SDK is to have.
+    pub(crate) fn real_secret(&self, secret: &SecretRef) -> Finding {
+        let message = "`sdk_secret` is the real secret of the app: whoever can list the keys of Redis can read it there";
+        let fix = "Configure the SDK with another text, and write that here: it only reads tokens.";
+        let mut error = self.text.complain(secret.span.clone(), message.to_owned(), fix.to_owned());
+        // `complain` makes one finding.
+        let mut finding = error.findings.remove(0);
+        finding.warning = true;
+        finding
     }
 
     /// Reads a secret. Blocks while a program runs.

@@ -80,16 +80,6 @@ impl SinkConfig {
         section.finish(known, reader);
         Some(SinkConfig { name: name.value.clone(), sdk_secret, place: place?, span: name.span.clone() })
     }
-
-    /// The secrets that it needs.
-    pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
-        let key = match &self.place {
-            PlaceConfig::Redis(redis) => Some(&redis.url),
-            PlaceConfig::Webhook(webhook) => Some(&webhook.key),
-            PlaceConfig::File(_) | PlaceConfig::Cloud(_) => None,
-        };
-        self.sdk_secret.iter().chain(key)
-    }
 }
 
 fn file(section: &mut Section<'_>, reader: &mut Reader) -> Option<FileConfig> {

@@ -10,7 +10,7 @@ use tokenward_core::fleet::CredentialId;
 use tokenward_providers::{PathRule, Said};
 
 use super::issue::{Fields, read_small};
-use super::{Declined, Facade, bad_target};
+use super::{Declined, Facade, PLATFORM, bad_target};
 use crate::clients::Caller;
 use crate::clock;
 use crate::config::Right;
@@ -118,7 +118,8 @@ impl Facade {
     }
 
     fn entry<'f>(&self, api: &'f Api, id: Option<CredentialId>) -> Result<&'f Arc<Entry>, Declined> {
-        id.and_then(|id| api.feed.get(id)).ok_or(Said::InvalidCredential.into())
+        let entry = id.and_then(|id| api.feed.get(id));
+        entry.filter(|entry| entry.platform == PLATFORM).ok_or(Said::InvalidCredential.into())
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokenward_api::{
     CallbackMessage, CallbackMessages, CardRequest, CardSignature, CredentialList, CredentialStatus,
     PageRequest, PageSignature, Problem, RedeliverRequest, Redelivered, RefreshRequest, ReportRequest, Token,
+    WholeCallbackMessage,
 };
 use utoipa::OpenApi;
 
@@ -24,6 +25,7 @@ use super::answer::{Body, text};
         CallbackMessages,
         RedeliverRequest,
         Redelivered,
+        WholeCallbackMessage,
         CredentialList,
         CredentialStatus,
         Problem,
@@ -110,6 +112,14 @@ fn paths() -> Value {
                 query("after", "integer", "The number to continue after"),
             ],
             "responses": responses("CallbackMessages", &[400, 401, 403, 404]),
+        }},
+        "/v1/callbacks/messages/{id}": { "get": {
+            "summary": "Everything about one of these messages (on the admin socket only)",
+            "parameters": [
+                parameter("id"),
+                query("text", "boolean", "Its text in the clear, too"),
+            ],
+            "responses": responses("WholeCallbackMessage", &[400, 401, 403, 404]),
         }},
         "/v1/callbacks/redeliver": { "post": {
             "summary": "Send a message again, or all that were given up (on the admin socket only)",

@@ -70,6 +70,7 @@ fn routes(scheme: Scheme) -> Router<Arc<Api>> {
         .route("/v1/sign/{ticket}/js-sdk", post(sign_page))
         .route("/v1/sign/{ticket}/card", post(sign_card))
         .route(path::CALLBACK_MESSAGES, get(list_messages))
+        .route("/v1/callbacks/messages/{id}", get(show_message))
         .route(path::CALLBACK_REDELIVER, post(redeliver))
         .route("/v1/cloud/{credential}/{env}/database/{operation}", post(cloud_database))
         .route("/v1/cloud/{credential}/{env}/functions/{name}", post(cloud_function))
@@ -187,6 +188,21 @@ async fn list_messages(
         let caller = caller.get()?;
         let Query(page) = page.map_err(|rejection| ErrorCode::Malformed.problem(rejection.body_text()))?;
         callback::list(&api, &caller, &page).await
+    };
+    Routed::of(answer.await)
+}
+
+async fn show_message(
+    State(api): State<Arc<Api>>,
+    Extension(caller): WithCaller,
+    Path(id): Path<String>,
+    whole: Result<Query<callback::Whole>, axum::extract::rejection::QueryRejection>,
+) -> Routed {
+    let answer = async {
+        let caller = caller.get()?;
+        let Query(whole) = whole.map_err(|rejection| ErrorCode::Malformed.problem(rejection.body_text()))?;
+        let missing = || ErrorCode::NoSuchMessage.problem(format!("there is no message {id:?}"));
+        callback::show(&api, &caller, id.parse().map_err(|_| missing())?, &whole).await
     };
     Routed::of(answer.await)
 }

@@ -11,8 +11,9 @@ use serde::de::DeserializeOwned;
 use tokenward_api::ErrorCode;
 use tokenward_cloud::wire::{self, AnswerError};
 use tokenward_cloud::{BuildError, CloudError, Kind, Statement, ejson};
-use tokenward_core::time::{Boot, Span};
+use tokenward_core::time::Span;
 
+use super::cloud_looks::Looks;
 use super::cloud_record::{self, CloudRecord, Creation, Fields};
 use super::delivery::{Delivery, Subject};
 use super::standing::SinkFailure;
@@ -31,14 +32,10 @@ pub(crate) struct CloudTarget {
     with: Arc<Entry>,
     env: String,
     record: CloudRecord,
-    check_every: Span,
     subject: Subject,
     /// What stands there, as far as is known.
     written: Option<Delivery>,
-    /// Whether a call may still be on its way: one of ours, or of the process before.
-    uncertain: bool,
-    /// When the record is read back.
-    look_at: Option<Boot>,
+    looks: Looks,
 }
 
 /// Why a call did not do what it should.
@@ -50,8 +47,6 @@ struct Failed {
 
 /// Between two attempts that fail: each is a call.
 pub(super) const LONGEST_PAUSE: Span = Span::minutes(1);
-/// When a record is read back that a call on its way may have overwritten.
-const SOON: Span = Span::seconds(10);
 /// The longest text of the platform that is repeated.
 const LONGEST_WORDS: usize = 300;
 const NO_COLLECTION: &str = "Make the collection in the cloud console, or with `tokenward cloud … db collections add NAME`; \
@@ -74,11 +69,9 @@ impl CloudTarget {
             with,
             env: config.env.clone(),
             record: config.record.clone(),
-            check_every: config.check_every,
             subject,
             written: None,
-            uncertain: true,
-            look_at: None,
+            looks: Looks::new(config.check_every, clock::boot()),
         })
     }
 
@@ -90,16 +83,18 @@ impl CloudTarget {
         }
         // Should this be broken off, nothing is known any more.
         self.written = None;
-        let before = std::mem::replace(&mut self.uncertain, true);
+        let before = self.looks.doubt(clock::boot());
         match self.write(&fields).await {
             Ok(()) => {
-                self.uncertain = false;
+                self.looks.settle(before);
+                self.looks.delivered(clock::boot());
                 self.written = Some(delivery.clone());
-                self.look_after(if before { SOON } else { self.check_every });
                 Ok(())
             }
             Err(Failed { failure, unknown }) => {
-                self.uncertain = before || unknown;
+                if !unknown {
+                    self.looks.settle(before);
+                }
                 Err(failure.without(&delivery.token))
             }
         }
@@ -107,32 +102,29 @@ impl CloudTarget {
 
     /// What the record has of what was delivered. Most of the time nobody asks.
     pub(super) async fn look(&mut self) -> Result<Look, SinkFailure> {
-        let Some(delivered) = self.written.clone() else { return Ok(Look::Gone) };
-        if self.look_at.is_none_or(|at| clock::boot() < at) {
+        if self.written.is_some() && !self.looks.is_due(clock::boot()) {
             return Ok(Look::There);
         }
-        self.look_after(self.check_every);
+        // Should the look fail or be broken off, nobody knows what stands there: it is written again.
+        let Some(delivered) = self.written.take() else { return Ok(Look::Gone) };
+        self.looks.begin(clock::boot());
         let statement = self.record.read().map_err(|error| unbuilt(&error).failure)?;
         let answer =
             self.call(&statement).await.map_err(|failed| failed.failure.without(&delivered.token))?;
+        self.looks.looked(clock::boot());
         let fields = self.record.fields(&self.subject, &delivered);
         let stands = |text: &String| {
             ejson::document(text)
                 .is_ok_and(|document: serde_json::Value| cloud_record::has(&document, &fields))
         };
-        let look = match answer.data.as_slice() {
+        Ok(match answer.data.as_slice() {
             [] => Look::Gone,
-            records if records.iter().all(stands) => Look::There,
+            records if records.iter().all(stands) => {
+                self.written = Some(delivered);
+                Look::There
+            }
             _ => Look::Foreign,
-        };
-        if look != Look::There {
-            self.written = None;
-        }
-        Ok(look)
-    }
-
-    fn look_after(&mut self, wait: Span) {
-        self.look_at = (wait > Span::ZERO).then(|| clock::boot() + wait);
+        })
     }
 
     async fn write(&self, fields: &Fields) -> Result<(), Failed> {

@@ -7,7 +7,9 @@
 //!
 //! Deliberately absent: deleting. When there is no token to hand out, what was written stands until its own expiry.
 
+mod claim;
 mod cloud;
+mod cloud_looks;
 mod cloud_record;
 mod delivery;
 mod file;
@@ -28,23 +30,29 @@ mod webhook;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokenward_core::secret::Secret;
 use tokenward_core::time::{Boot, Now, Span};
 
 use crate::clock;
-use crate::config::{Config, ConfigError, CredentialConfig, PlaceConfig, SinkConfig};
+use crate::config::{Config, ConfigError, CredentialConfig, Finding, PlaceConfig, SinkConfig};
 use crate::feed::Entry;
 use crate::http::Api;
+use crate::material::Material;
+use crate::token_index::TokenIndex;
 
+use claim::Claims;
 pub(crate) use cloud_record::{CloudRecord, Shape};
-use delivery::Delivery;
+use delivery::{Delivery, Subject};
 pub(crate) use file_format::FileFormat;
 pub(crate) use file_hook::{Afterwards, Signal};
 pub(crate) use found::Found;
 pub(crate) use owner::Owner;
+use redis::OurTokens;
 pub(crate) use redis_preset::{KeyOptions, PRESETS, RedisPreset};
 use standing::SinkFailure;
 pub use standing::Standing;
-use target::{Look, Servers, Target};
+pub(crate) use target::Shared;
+use target::{Look, Target};
 pub(crate) use template::Template;
 
 /// A sink at work.
@@ -54,6 +62,7 @@ pub(crate) struct Sink {
     standing: Arc<Standing>,
     delivered: Option<Delivered>,
     retry: Retry,
+    claims: Claims,
 }
 
 /// What was delivered last, and when.
@@ -96,17 +105,63 @@ pub(crate) fn standing(config: &SinkConfig) -> Standing {
     Standing::new(config.name.clone(), kind)
 }
 
+/// Whether a sink of a credential has to know its tokens again, also those of earlier runs.
+pub(crate) fn know_tokens(credential: &CredentialConfig) -> bool {
+    credential.sinks.iter().any(|sink| matches!(sink.place, PlaceConfig::Redis(_)))
+}
+
+/// Reads the secrets of a sink, and says what is wrong with it or worth a word. `real` are the secrets of its app.
+///
+/// # Errors
+/// Points at a secret that cannot be read or used, or at a place that another sink writes.
+pub(crate) fn check(
+    all: &Config,
+    credential: &CredentialConfig,
+    sink: &SinkConfig,
+    real: &[Secret],
+    shared: &mut Shared,
+) -> Result<Option<Finding>, ConfigError> {
+    let subject = target::subject(all, credential, sink)?;
+    let warning = real_secret(all, sink, &subject, real);
+    match &sink.place {
+        PlaceConfig::Redis(redis) => drop(shared.redis(all, sink, redis, subject)?),
+        PlaceConfig::Webhook(webhook) => drop(all.read_secret(&webhook.key)?),
+        PlaceConfig::File(_) | PlaceConfig::Cloud(_) => {}
+    }
+    Ok(warning)
+}
+
+/// What an SDK has as its secret stands in the names of keys, for everybody who can list them.
+fn real_secret(all: &Config, sink: &SinkConfig, subject: &Subject, real: &[Secret]) -> Option<Finding> {
+    let (given, place) = (subject.sdk_secret.as_ref()?, sink.sdk_secret.as_ref()?);
+    real.contains(given).then(|| all.real_secret(place))
+}
+
 /// The sinks of all credentials. Blocks while programs run that give secrets.
 ///
 /// # Errors
 /// Points at the secret that cannot be read.
-pub(crate) fn gather(config: &Config, api: &Arc<Api>) -> Result<Vec<Sink>, ConfigError> {
+pub(crate) fn gather(
+    config: &Config,
+    api: &Arc<Api>,
+    token_index: &Arc<TokenIndex>,
+    materials: &[Arc<Material>],
+    run: u32,
+) -> Result<Vec<Sink>, ConfigError> {
     let mut sinks = Vec::new();
-    let mut servers = Servers::default();
-    for (credential, entry) in config.credentials.iter().zip(api.feed.iter()) {
+    let mut shared = Shared::new(run);
+    let credentials = config.credentials.iter().zip(api.feed.iter()).zip(materials);
+    for ((credential, entry), material) in credentials {
         for (sink, standing) in credential.sinks.iter().zip(&entry.sinks) {
-            let target = Target::gather(config, credential, sink, api, &mut servers)?;
-            sinks.push(Sink::new(Arc::clone(entry), target, Arc::clone(standing)));
+            let subject = target::subject(config, credential, sink)?;
+            if let Some(warning) = real_secret(config, sink, &subject, &material.secrets()) {
+                let place = format!("{}:{}", warning.file, warning.line);
+                tracing::warn!(place, next_step = warning.fix, "{}", warning.message);
+            }
+            let ours = OurTokens(Arc::clone(token_index), entry.id);
+            let target = Target::gather(config, sink, subject, api, &ours, &mut shared)?;
+            let claims = Claims::new(api.driver.clone(), entry.id, &credential.policy);
+            sinks.push(Sink::new(Arc::clone(entry), target, Arc::clone(standing), claims));
         }
     }
     Ok(sinks)
@@ -126,8 +181,8 @@ pub(crate) async fn find(
 }
 
 impl Sink {
-    pub(crate) fn new(entry: Arc<Entry>, target: Target, standing: Arc<Standing>) -> Sink {
-        Sink { entry, target, standing, delivered: None, retry: Retry::default() }
+    fn new(entry: Arc<Entry>, target: Target, standing: Arc<Standing>, claims: Claims) -> Sink {
+        Sink { entry, target, standing, delivered: None, retry: Retry::default(), claims }
     }
 
     /// Delivers, for ever.
@@ -145,6 +200,7 @@ impl Sink {
     }
 
     async fn work(&mut self, now: Now) {
+        self.claims.advance(now.boot);
         let delivery = Delivery::of(&self.entry.view(), now);
         match delivery {
             Some(delivery) if self.is_due(&delivery, now.boot) => {
@@ -175,6 +231,10 @@ impl Sink {
         let attempt = tokio::time::timeout(PATIENCE, self.target.deliver(&delivery)).await;
         let outcome = attempt.unwrap_or_else(|_| Err(SinkFailure::too_slow()));
         let now = clock::boot();
+        if self.target.met_foreign() {
+            self.standing.lost(&self.entry, Look::Foreign);
+            self.claims.make(delivery.generation, now);
+        }
         match outcome {
             Ok(()) => {
                 self.standing.delivered(&self.entry, &delivery);
@@ -200,7 +260,12 @@ impl Sink {
         match look.unwrap_or_else(|_| Err(SinkFailure::too_slow())) {
             Ok(Look::There) => {}
             Ok(look) => {
-                self.standing.lost(&self.entry, look);
+                if look != Look::Outdated {
+                    self.standing.lost(&self.entry, look);
+                }
+                if look == Look::Foreign && matches!(self.target, Target::Redis(_)) {
+                    self.claims.make(delivery.generation, now);
+                }
                 self.standing.wait_since(now);
                 self.deliver(delivery.clone()).await;
             }

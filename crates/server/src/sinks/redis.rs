@@ -1,13 +1,16 @@
 //! A sink that is a key in Redis, or two that belong together.
 //!
-//! A value is overwritten, never deleted first: a reader whose key is missing for a moment fetches for itself. It is
-//! overwritten only if what is there is what this sink wrote: a value of somebody else is told first, and replaced
-//! then; and a command that was on its way for too long does not put an older token over a newer one.
+//! A value is overwritten, never deleted first: a reader whose key is missing for a moment fetches for itself. Before the
+//! first write what is there is read, and every write says what it expects to find: what this sink wrote, tried to write,
+//! or has read. A value of somebody else is told, and replaced then; and a command that was on its way for too long does
+//! not put an older token over a newer one.
 
 use std::sync::Arc;
 
 use redis::{RedisError, Script};
-use tokenward_core::time::Span;
+use tokenward_core::fleet::CredentialId;
+use tokenward_core::secret::Secret;
+use tokenward_core::time::{Boot, Span};
 use zeroize::Zeroizing;
 
 use super::delivery::{Delivery, Subject};
@@ -18,6 +21,7 @@ use super::standing::SinkFailure;
 use super::target::Look;
 use super::template::Template;
 use crate::clock;
+use crate::token_index::TokenIndex;
 
 /// A place in Redis.
 #[derive(Debug)]
@@ -27,25 +31,76 @@ pub(crate) struct RedisTarget {
     /// Where a message is published after each write, and what it says.
     publish: Option<(String, Template)>,
     subject: Subject,
-    /// What this sink wrote last, in the order of the keys.
-    written: Option<Vec<Zeroizing<String>>>,
+    ours: Option<OurTokens>,
+    /// What may stand under each key, in their order, without a word about it; `None` until they were read.
+    expected: Option<Vec<Expected>>,
+    written: Option<Written>,
+    /// Whether a value of somebody else was found on the way to a delivery.
+    met_foreign: bool,
 }
 
-/// `KEYS`: what is written. `ARGV`: the life in milliseconds; the channel and its message; then for each key its value, and
-/// what may be there besides it (empty: anything). Returns the number of the key that holds something else, or 0.
+/// The tokens that a credential has or had, also in earlier runs.
+#[derive(Clone, Debug)]
+pub(super) struct OurTokens(pub(super) Arc<TokenIndex>, pub(super) CredentialId);
+
+/// What stands under the keys.
+#[derive(Debug)]
+struct Written {
+    values: Vec<Bytes>,
+    /// When they end.
+    end: Boot,
+}
+
+/// The last of what this sink wrote, tried to write or has read: after a lost answer nobody knows which of them is there.
+#[derive(Debug, Default)]
+struct Expected(Vec<Bytes>);
+
+/// What was found under a key.
+struct There {
+    value: Option<Bytes>,
+    /// How long it will still be there, in milliseconds; nothing above 0 without an end.
+    life: i64,
+}
+
+/// Who wrote a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Ours,
+    Theirs,
+    /// It has no token that could be known.
+    Nobodys,
+}
+
+type Bytes = Zeroizing<Vec<u8>>;
+
+/// `KEYS`: what is written. `ARGV`: the life in milliseconds; the channel and its message; then for each key its value, how
+/// many others may be there, and those. Returns the number of the key that holds something else, or 0.
 const WRITE: &str = "
-for at, key in ipairs(KEYS) do
-  local value, before = ARGV[2 + 2 * at], ARGV[3 + 2 * at]
-  local there = redis.call('GET', key)
-  if there and before ~= '' and there ~= value and there ~= before then return at end
+local at = 4
+for number, key in ipairs(KEYS) do
+  local there, last = redis.call('GET', key), at + 1 + tonumber(ARGV[at + 1])
+  local known = not there or there == ARGV[at]
+  for before = at + 2, last do known = known or there == ARGV[before] end
+  if not known then return number end
+  at = last + 1
 end
-for at, key in ipairs(KEYS) do redis.call('SET', key, ARGV[2 + 2 * at], 'PX', ARGV[1]) end
+at = 4
+for _, key in ipairs(KEYS) do
+  redis.call('SET', key, ARGV[at], 'PX', ARGV[1])
+  at = at + 2 + tonumber(ARGV[at + 1])
+end
 if ARGV[2] ~= '' then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
 return 0
 ";
 
 /// A key with a life of less than this counts as expired with some SDKs.
 const SHORTEST_LIFE: i64 = 3_000;
+/// How far the end of a key may be from where it was put, in milliseconds.
+const TOLERANCE: i64 = 3_000;
+/// How often somebody else may be faster in one delivery.
+const ROUNDS: u32 = 5;
+/// More writes than this do not fail in a row while one of them is still on its way.
+const MOST_EXPECTED: usize = 32;
 
 impl RedisTarget {
     pub(super) fn new(
@@ -54,33 +109,103 @@ impl RedisTarget {
         publish: Option<(String, Template)>,
         subject: Subject,
     ) -> RedisTarget {
-        RedisTarget { server, keyed, publish, subject, written: None }
+        RedisTarget {
+            server,
+            keyed,
+            publish,
+            subject,
+            ours: None,
+            expected: None,
+            written: None,
+            met_foreign: false,
+        }
+    }
+
+    /// Which tokens are not somebody else's.
+    pub(super) fn with_ours(self, ours: OurTokens) -> RedisTarget {
+        RedisTarget { ours: Some(ours), ..self }
     }
 
     pub(super) async fn deliver(&mut self, delivery: &Delivery) -> Result<(), SinkFailure> {
-        let outcome = self.write(delivery).await;
+        let outcome = self.overwrite(delivery).await;
         if outcome.is_err() {
             self.server.give_up().await;
         }
         match outcome.map_err(|error| failure(&error))? {
             true => Ok(()),
-            // It is known now, and not waited for the next time.
-            false => {
-                self.written = None;
-                Err(SinkFailure::new(
-                    "somebody else wrote to the key",
-                    "An SDK fetched for itself: see that it is started after its key is there, and that nothing \
-                     deletes the key. It is overwritten with the next attempt.",
-                ))
-            }
+            false => Err(SinkFailure::new(
+                "somebody else writes to the key all the time",
+                "Stop whatever fetches for itself, or let it read another key.",
+            )),
         }
     }
 
-    /// Whether it was written; else somebody else's value is there.
-    async fn write(&mut self, delivery: &Delivery) -> Result<bool, RedisError> {
+    /// Whether a value of somebody else was found on the way to the last delivery.
+    pub(super) fn met_foreign(&mut self) -> bool {
+        std::mem::take(&mut self.met_foreign)
+    }
+
+    /// Whether it was written; else somebody else was faster each time.
+    async fn overwrite(&mut self, delivery: &Delivery) -> Result<bool, RedisError> {
+        let fill = |it: &KeyedValue| Bytes::new(it.value.fill(&self.subject, delivery).as_bytes().to_vec());
+        let values: Vec<Bytes> = self.keyed.iter().map(fill).collect();
+        self.written = None;
+        for round in 0..ROUNDS {
+            if self.expected.is_none() || round > 0 {
+                self.meet().await?;
+            }
+            // From now on they may be there, also if the answer is lost.
+            for (expected, value) in self.expected.iter_mut().flatten().zip(&values) {
+                expected.add(value);
+            }
+            let life = delivery.life().0.max(SHORTEST_LIFE);
+            let end = clock::boot() + Span(life);
+            if self.swap(delivery, &values, life).await? {
+                self.expected = Some(values.iter().map(|value| Expected(vec![value.clone()])).collect());
+                self.written = Some(Written { values, end });
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads what is there, to expect it.
+    async fn meet(&mut self) -> Result<(), RedisError> {
+        let found = self.read().await?;
+        // What this process did not write, an earlier one may have.
+        let is_first = self.expected.is_none();
+        for (at, there) in found.iter().enumerate() {
+            let Some(value) = &there.value else { continue };
+            let whose = self.judge(at, value);
+            self.met_foreign |= whose == Whose::Theirs || (whose == Whose::Nobodys && !is_first);
+        }
+        self.expected.get_or_insert_default();
+        Ok(())
+    }
+
+    /// Whose value it is that stands in the place of what this sink wrote. It is expected from now on, and overwritten.
+    fn judge(&mut self, at: usize, value: &Bytes) -> Whose {
+        let all = self.expected.get_or_insert_default();
+        all.resize_with(self.keyed.len(), Expected::default);
+        let Some(expected) = all.get_mut(at).filter(|expected| !expected.has(value)) else {
+            return Whose::Ours;
+        };
+        expected.add(value);
+        // A second key is written together with the first, by whomever.
+        if at > 0 {
+            return Whose::Ours;
+        }
+        let token = Found::read(&String::from_utf8_lossy(value)).map(|found| found.token);
+        match (token, &self.ours) {
+            (Some(token), Some(ours)) if ours.have(&token) => Whose::Ours,
+            (Some(_), Some(_)) => Whose::Theirs,
+            _ => Whose::Nobodys,
+        }
+    }
+
+    /// Whether it was written; else something unexpected is there.
+    async fn swap(&self, delivery: &Delivery, values: &[Bytes], life: i64) -> Result<bool, RedisError> {
         let mut link = self.server.link().await?;
-        let values: Vec<_> = self.keyed.iter().map(|it| it.value.fill(&self.subject, delivery)).collect();
-        let life = delivery.life().0.max(SHORTEST_LIFE);
         // The keys of a cluster may be on two machines; the token's comes last, so that nobody reads it with an old end.
         let groups: Vec<Vec<usize>> = match self.server.is_cluster {
             true => (0..self.keyed.len()).rev().map(|at| vec![at]).collect(),
@@ -99,17 +224,18 @@ impl RedisTarget {
             call.arg(life).arg(channel).arg(message.as_str());
             for at in group {
                 let (Some(keyed), Some(value)) = (self.keyed.get(at), values.get(at)) else { continue };
-                let before = self.written.as_ref().and_then(|written| written.get(at));
-                call.key(keyed.key.as_str())
-                    .arg(value.as_str())
-                    .arg(before.map_or("", |before| before.as_str()));
+                let expected = self.expected.as_ref().and_then(|expected| expected.get(at));
+                let expected = expected.map_or(&[][..], |expected| &expected.0);
+                call.key(keyed.key.as_str()).arg(value.as_slice()).arg(expected.len());
+                for expected in expected {
+                    call.arg(expected.as_slice());
+                }
             }
-            let foreign: i64 = call.invoke_async(&mut link).await?;
-            if foreign != 0 {
+            let unexpected: i64 = call.invoke_async(&mut link).await?;
+            if unexpected != 0 {
                 return Ok(false);
             }
         }
-        self.written = Some(values);
         Ok(true)
     }
 
@@ -120,45 +246,75 @@ impl RedisTarget {
         }
         let found = looked.map_err(|error| failure(&error))?;
         let Some(written) = self.written.take() else { return Ok(Look::Gone) };
+        let left = (written.end - clock::boot()).0;
         let mut look = Look::There;
-        for ((there, life), wanted) in found.iter().zip(&written) {
-            match there {
-                // It is known now, and overwritten.
-                Some(there) if there.as_str() != wanted.as_str() => return Ok(Look::Foreign),
+        for (at, (there, wanted)) in found.iter().zip(&written.values).enumerate() {
+            let seen = match &there.value {
+                None => Look::Gone,
+                Some(value) if value != wanted => match self.judge(at, value) {
+                    Whose::Ours => Look::Outdated,
+                    Whose::Theirs | Whose::Nobodys => Look::Foreign,
+                },
                 // Without an end, SDKs take it for expired.
-                Some(_) if *life > 0 => {}
-                _ => look = Look::Gone,
-            }
+                Some(_) if there.life <= 0 => Look::Gone,
+                Some(_) if (there.life - left).abs() > TOLERANCE => Look::Outdated,
+                Some(_) => Look::There,
+            };
+            look = look.max(seen);
         }
-        self.written = Some(written);
+        if look == Look::There {
+            self.written = Some(written);
+        }
         Ok(look)
     }
 
     /// The token of the first key, which ends with its key at the latest.
     pub(super) async fn find(&self) -> Result<Found, SinkFailure> {
-        let values = self.read().await.map_err(|error| failure(&error))?;
+        let found = self.read().await.map_err(|error| failure(&error))?;
         let nothing = || {
             SinkFailure::new(
                 "there is no token under the sink's key",
                 "See that the SDK has written it, and `preset`.",
             )
         };
-        let Some((Some(text), life)) = values.into_iter().next() else { return Err(nothing()) };
-        let found = Found::read(&text).ok_or_else(nothing)?;
+        let Some(There { value: Some(value), life }) = found.into_iter().next() else {
+            return Err(nothing());
+        };
+        let found = Found::read(&String::from_utf8_lossy(&value)).ok_or_else(nothing)?;
         let by_key = (life > 0).then(|| clock::wall() + Span(life));
         Ok(Found { end: by_key.into_iter().chain(found.end).min(), ..found })
     }
 
-    async fn read(&self) -> Result<Vec<(Option<Zeroizing<String>>, i64)>, RedisError> {
+    async fn read(&self) -> Result<Vec<There>, RedisError> {
         let mut link = self.server.link().await?;
         let mut found = Vec::new();
         for keyed in &self.keyed {
             let key = keyed.key.as_str();
-            let there: Option<Vec<u8>> = redis::cmd("GET").arg(key).query_async(&mut link).await?;
+            let value: Option<Vec<u8>> = redis::cmd("GET").arg(key).query_async(&mut link).await?;
             let life: i64 = redis::cmd("PTTL").arg(key).query_async(&mut link).await?;
-            let text = there.map(|bytes| Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()));
-            found.push((text, life));
+            found.push(There { value: value.map(Zeroizing::new), life });
         }
         Ok(found)
+    }
+}
+
+impl OurTokens {
+    fn have(&self, token: &Secret) -> bool {
+        self.0.find(token.expose(), clock::boot()) == Some(self.1)
+    }
+}
+
+impl Expected {
+    fn has(&self, value: &Bytes) -> bool {
+        self.0.contains(value)
+    }
+
+    fn add(&mut self, value: &Bytes) {
+        if !self.has(value) {
+            self.0.push(value.clone());
+        }
+        if self.0.len() > MOST_EXPECTED {
+            self.0.remove(0);
+        }
     }
 }

@@ -39,11 +39,30 @@ pub(crate) struct RedisPreset {
     pub(crate) wants_agent_id: bool,
     /// Whether the keys contain a company.
     pub(crate) wants_corp_id: bool,
+    /// What is written for an app's token. What else an SDK keeps there, tickets first of all, is another layout.
+    token: Layout,
+}
+
+/// Keys and the shapes of their values.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
     /// The key behind the prefix; `APP`, `AGENT`, `CORP` and `STABLE` are the options.
-    key: &'static str,
+    key: Key,
     value: &'static str,
     /// A second key, written together with the first.
     second: Option<(&'static str, &'static str)>,
+}
+
+/// How a key is made.
+#[derive(Clone, Copy, Debug)]
+enum Key {
+    Template(&'static str),
+    /// The digest of what EasyWeChat 5 asks for a token with.
+    EasyWechat5,
+}
+
+const fn layout(key: &'static str, value: &'static str) -> Layout {
+    Layout { key: Key::Template(key), value, second: None }
 }
 
 const PLAIN: RedisPreset = RedisPreset {
@@ -53,31 +72,35 @@ const PLAIN: RedisPreset = RedisPreset {
     wants_sdk_secret: false,
     wants_agent_id: false,
     wants_corp_id: false,
-    key: "${credential}",
-    value: "${token}",
-    second: None,
+    token: layout("${credential}", TOKEN),
 };
 
 /// What a PHP program reads as a string, and what it does not: a bare token is a miss, upon which it fetches.
 const PHP: &str = "${php token}";
 const JSON: &str = "${json token}";
+const TOKEN: &str = "${token}";
 
 /// All of them.
 pub(crate) const PRESETS: [RedisPreset; 13] = [
     PLAIN,
-    RedisPreset { name: "wxjava", prefix: "wx:", key: "access_token:${app_id}", ..PLAIN },
-    RedisPreset { name: "wxjava-mini", prefix: "wa:", key: "access_token:${app_id}", ..PLAIN },
+    RedisPreset { name: "wxjava", prefix: "wx:", token: layout("access_token:${app_id}", TOKEN), ..PLAIN },
+    RedisPreset {
+        name: "wxjava-mini",
+        prefix: "wa:",
+        token: layout("access_token:${app_id}", TOKEN),
+        ..PLAIN
+    },
     RedisPreset {
         name: "wxjava-work",
         prefix: "wx:cp:",
         wants_agent_id: true,
-        key: "wechat_cp_access_token_key:${app_id}:AGENT",
+        token: layout("wechat_cp_access_token_key:${app_id}:AGENT", TOKEN),
         ..PLAIN
     },
     RedisPreset {
         name: "wxjava-open",
         prefix: "wx:open:",
-        key: "wechat_component_access_token:${app_id}",
+        token: layout("wechat_component_access_token:${app_id}", TOKEN),
         ..PLAIN
     },
     RedisPreset {
@@ -85,8 +108,7 @@ pub(crate) const PRESETS: [RedisPreset; 13] = [
         prefix: "easywechat:",
         apps: &["official_account", "mini_app", "work"],
         wants_sdk_secret: true,
-        key: "APP.access_token.${app_id}.${sdk_secret}STABLE",
-        value: PHP,
+        token: layout("APP.access_token.${app_id}.${sdk_secret}STABLE", PHP),
         ..PLAIN
     },
     RedisPreset {
@@ -94,9 +116,10 @@ pub(crate) const PRESETS: [RedisPreset; 13] = [
         prefix: "easywechat.kernel.access_token.",
         apps: &["official_account", "work"],
         wants_sdk_secret: true,
-        // The key is made of the credentials as PHP writes them as JSON: see `Self::keys`.
-        key: "",
-        value: "a:2:{s:12:\"access_token\";${php token}s:10:\"expires_in\";i:${expires_in};}",
+        token: Layout {
+            key: Key::EasyWechat5,
+            ..layout("", "a:2:{s:12:\"access_token\";${php token}s:10:\"expires_in\";i:${expires_in};}")
+        },
         ..PLAIN
     },
     RedisPreset {
@@ -104,46 +127,48 @@ pub(crate) const PRESETS: [RedisPreset; 13] = [
         prefix: "",
         apps: &["official_account", "mini_app", "work"],
         wants_sdk_secret: true,
-        key: "APP.access_token.${app_id}.${sdk_secret}STABLE",
+        token: layout("APP.access_token.${app_id}.${sdk_secret}STABLE", TOKEN),
         ..PLAIN
     },
     RedisPreset {
         name: "silenceper",
         prefix: "gowechat_",
         apps: &["officialaccount", "miniprogram", "work"],
-        key: "APP__access_token_${app_id}AGENT",
+        token: layout("APP__access_token_${app_id}AGENT", TOKEN),
         ..PLAIN
     },
     RedisPreset {
         name: "silenceper-stable",
         prefix: "gowechat_",
         apps: &["officialaccount", "miniprogram"],
-        key: "APP__stable_access_token_${app_id}",
+        token: layout("APP__stable_access_token_${app_id}", TOKEN),
         ..PLAIN
     },
     RedisPreset {
         name: "powerwechat",
         prefix: "powerwechat.access_token.",
         wants_sdk_secret: true,
-        key: "${md5 app_id sdk_secret}",
-        value: "{\"access_token\":${json token},\"expires_in\":${expires_in}}",
+        token: layout(
+            "${md5 app_id sdk_secret}",
+            "{\"access_token\":${json token},\"expires_in\":${expires_in}}",
+        ),
         ..PLAIN
     },
     RedisPreset {
         name: "wechatpy",
         prefix: "wechatpy:",
-        key: "${app_id}_access_token",
-        value: JSON,
         // Its version 2 believes an old moment that was left behind more than a new token: both are written together.
-        second: Some(("${app_id}_access_token_expires_at", "${expires_at}")),
+        token: Layout {
+            second: Some(("${app_id}_access_token_expires_at", "${expires_at}")),
+            ..layout("${app_id}_access_token", JSON)
+        },
         ..PLAIN
     },
     RedisPreset {
         name: "dingtalk-sdk",
         prefix: "dingtalk:",
         wants_corp_id: true,
-        key: "secret:CORP:app_key:${app_id}:access_token",
-        value: JSON,
+        token: layout("secret:CORP:app_key:${app_id}:access_token", JSON),
         ..PLAIN
     },
 ];
@@ -163,17 +188,17 @@ impl RedisPreset {
 
     /// Its keys for an app, the token's first.
     pub(crate) fn keyed(&self, options: &KeyOptions, subject: &Subject) -> Vec<KeyedValue> {
+        let Layout { key, value, second } = self.token;
         let prefix = options.prefix.as_deref().unwrap_or(self.prefix);
-        let one = |key: &str, value: &str| {
-            let key = if self.name == "easywechat5" {
-                easywechat5(options, subject)
-            } else {
-                template(&self.with_options(key, options)).fill_constant(subject)
+        let one = |key: Key, value: &str| {
+            let key = match key {
+                Key::Template(key) => template(&self.with_options(key, options)).fill_constant(subject),
+                Key::EasyWechat5 => easywechat5(options, subject),
             };
             KeyedValue { key: Zeroizing::new(format!("{prefix}{}", key.as_str())), value: template(value) }
         };
-        let mut all = vec![one(self.key, self.value)];
-        all.extend(self.second.map(|(key, value)| one(key, value)));
+        let mut all = vec![one(key, value)];
+        all.extend(second.map(|(key, value)| one(Key::Template(key), value)));
         all
     }
 

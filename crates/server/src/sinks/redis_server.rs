@@ -21,6 +21,8 @@ pub(crate) struct RedisServer {
     way: Mutex<Way>,
     /// Whether two keys may be on two machines.
     pub(super) is_cluster: bool,
+    /// The same server has the same of these under another user, or another name of this machine.
+    pub(super) places: Vec<String>,
 }
 
 enum Way {
@@ -79,8 +81,8 @@ impl RedisServer {
             }
             _ => return Err(format!("{scheme:?} is no scheme of Redis. {FORMS}")),
         };
-        let is_cluster = matches!(way, Way::Cluster(..));
-        Ok(RedisServer { way: Mutex::new(way), is_cluster })
+        let (is_cluster, places) = (matches!(way, Way::Cluster(..)), places(&way, rest));
+        Ok(RedisServer { way: Mutex::new(way), is_cluster, places })
     }
 
     /// The connection; a new one if there is none.
@@ -112,6 +114,34 @@ impl RedisServer {
             Way::Single(_, link) | Way::Sentinel(_, link) => *link = None,
             Way::Cluster(_, link) => *link = None,
         }
+    }
+}
+
+/// What tells a server from others, as far as its URL says.
+fn places(way: &Way, rest: &str) -> Vec<String> {
+    let (_, hosts, behind) = parts(rest);
+    let each = |behind: &str| hosts.split(',').map(|host| format!("{}/{behind}", machine(host))).collect();
+    match way {
+        Way::Single(client, _) => {
+            let info = client.get_connection_info();
+            vec![format!("{}/{}", machine(&info.addr().to_string()), info.redis_settings().db())]
+        }
+        Way::Cluster(..) => each("0"),
+        // Sentinels know several masters.
+        Way::Sentinel(..) => {
+            let (name, database) = behind.split_once('/').unwrap_or((behind, ""));
+            let database = if database.is_empty() { "0" } else { database };
+            each(&format!("{name}/{database}"))
+        }
+    }
+}
+
+/// A host and its port, in one way of writing.
+fn machine(address: &str) -> String {
+    let address = address.to_ascii_lowercase();
+    match address.rsplit_once(':') {
+        Some(("localhost" | "[::1]" | "::1", port)) => format!("127.0.0.1:{port}"),
+        _ => address,
     }
 }
 
@@ -202,4 +232,22 @@ pub(super) fn failure(error: &RedisError) -> SinkFailure {
     };
     let code = error.code().map(|code| format!(" ({code})")).unwrap_or_default();
     SinkFailure::new(format!("Redis: {}{code}", error.category()), next_step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(url: &str) -> Vec<String> {
+        RedisServer::open(url, None).unwrap().places
+    }
+
+    #[test]
+    fn a_server_is_known_by_its_address_and_database() {
+        assert_eq!(places("redis://user:secret@LocalHost"), places("rediss://127.0.0.1:6379/0"));
+        assert_ne!(places("redis://127.0.0.1/1"), places("redis://127.0.0.1"));
+        assert_eq!(places("redis-cluster://:secret@a:1,b:2"), ["a:1/0", "b:2/0"]);
+        assert_eq!(places("redis-sentinel://a:1,b:2/main"), ["a:1/main/0", "b:2/main/0"]);
+        assert_eq!(places("unix:///run/redis.sock?db=3"), ["/run/redis.sock/3"]);
+    }
 }

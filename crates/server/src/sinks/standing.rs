@@ -149,7 +149,7 @@ impl Standing {
         let (credential, sink) = (entry.name.as_str(), self.name.as_str());
         let what = match look {
             Look::Foreign => "somebody else overwrote what was in",
-            Look::Gone | Look::There => "somebody else removed what was in",
+            Look::Gone | Look::Outdated | Look::There => "somebody else removed what was in",
         };
         tracing::warn!(credential, sink, "{what} the sink {sink} of {credential}; it is written again");
     }

@@ -2,7 +2,11 @@
 //!
 //! What is signed is the moment and the body, so that nobody else can make a delivery and nobody can repeat an old one:
 //! each attempt is signed anew, and a receiver refuses what is not of the last minutes. The token itself is not sent,
-//! unless that is asked for. A redirect is never followed: it would lead the delivery to somebody else.
+//! unless that is asked for. What is told has a number that rises with each thing that is told, also over restarts, so that
+//! receivers know the last word, be its life longer or shorter. A redirect is never followed: it would lead the delivery to somebody else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::hmac;
 use reqwest::header::CONTENT_TYPE;
@@ -12,6 +16,7 @@ use tokenward_core::secret::Secret;
 use tokenward_core::time::{Span, Wall};
 use zeroize::Zeroizing;
 
+use super::LEAST_EXTENSION;
 use super::delivery::{Delivery, Subject};
 use super::standing::SinkFailure;
 use crate::clock;
@@ -25,6 +30,9 @@ pub(crate) struct WebhookTarget {
     key: Secret,
     sink: Name,
     subject: Subject,
+    numbers: Arc<AtomicU64>,
+    /// What was told last, or tried to, and its number.
+    last: Option<(Delivery, u64)>,
 }
 
 /// Between two attempts that fail.
@@ -50,6 +58,7 @@ impl WebhookTarget {
         sink: &Name,
         config: &WebhookConfig,
         subject: Subject,
+        numbers: Arc<AtomicU64>,
     ) -> Result<WebhookTarget, ConfigError> {
         let key = all.read_secret(&config.key)?;
         if key.expose().len() < SHORTEST_KEY {
@@ -57,11 +66,20 @@ impl WebhookTarget {
         }
         let inside = EgressConfig { proxy: None, allow_private: true, ..all.egress.clone() };
         let http = fetch::way_out(if config.internal { &inside } else { &all.egress })?;
-        Ok(WebhookTarget { http, config: config.clone(), key, sink: sink.clone(), subject })
+        Ok(WebhookTarget {
+            http,
+            config: config.clone(),
+            key,
+            sink: sink.clone(),
+            subject,
+            numbers,
+            last: None,
+        })
     }
 
-    pub(super) async fn deliver(&self, delivery: &Delivery) -> Result<(), SinkFailure> {
-        let body = self.body(delivery);
+    pub(super) async fn deliver(&mut self, delivery: &Delivery) -> Result<(), SinkFailure> {
+        let (delivery, number) = self.numbered(delivery);
+        let body = self.body(&delivery, number);
         let now = clock::wall().unix_seconds();
         let sent = self
             .http
@@ -93,12 +111,28 @@ impl WebhookTarget {
         }
     }
 
-    fn body(&self, delivery: &Delivery) -> Zeroizing<String> {
+    /// What is told, and under which number. Another attempt to tell the same tells it in the same words: an end that is
+    /// computed anew may differ by little.
+    fn numbered(&mut self, delivery: &Delivery) -> (Delivery, u64) {
+        let is_same = |last: &Delivery| {
+            let moved = delivery.told_end - last.told_end;
+            last.is_same_token(delivery) && moved < LEAST_EXTENSION && moved > Span::ZERO - LEAST_EXTENSION
+        };
+        if let Some((last, number)) = self.last.as_ref().filter(|(last, _)| is_same(last)) {
+            return (last.clone(), *number);
+        }
+        let numbered = (delivery.clone(), self.numbers.fetch_add(1, Ordering::Relaxed));
+        self.last = Some(numbered.clone());
+        numbered
+    }
+
+    fn body(&self, delivery: &Delivery, number: u64) -> Zeroizing<String> {
         let at = |moment: Wall| clock::rfc3339(moment);
         let mut body = json!({
             "event": "token",
             "credential": self.subject.credential.as_str(),
             "sink": self.sink.as_str(),
+            "sequence": number,
             "generation": delivery.generation,
             "issued_at": at(delivery.issued),
             "expires_at": at(delivery.told_end),

@@ -96,7 +96,8 @@ impl CredentialConfig {
         } else {
             CallRules::default()
         };
-        let sinks = SinkConfig::read_all(&mut section, reader);
+        let kind = built.as_ref().and_then(|built| built.ticket.as_ref()).map(TicketConfig::kind);
+        let sinks = SinkConfig::read_all(&mut section, kind, reader);
         let defaults = built.as_ref().map(|built| (built.provider.defaults(), built.provider.semantics()));
         let policy = read_policy(refresh, defaults, reader);
         let known: &[&str] = match platform.value.as_str() {

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use tokenward_core::name::Name;
+use tokenward_providers::TicketKind;
 
 use super::SecretRef;
 use super::reader::{Placed, Reader, Section};
@@ -46,12 +47,23 @@ const PLACES: [&str; 4] = ["file", "redis", "cloud-database", "webhook"];
 const FILE: [&str; 8] = ["to", "path", "preset", "template", "mode", "owner", "run", "signal"];
 
 impl SinkConfig {
-    pub(super) fn read_all(section: &mut Section<'_>, reader: &mut Reader) -> Vec<SinkConfig> {
+    /// The sinks of a credential: of a ticket of this kind, or of a token.
+    pub(super) fn read_all(
+        section: &mut Section<'_>,
+        ticket: Option<TicketKind>,
+        reader: &mut Reader,
+    ) -> Vec<SinkConfig> {
         let found = section.named_sections("sinks", reader);
-        found.into_iter().filter_map(|(name, section)| SinkConfig::read(&name, section, reader)).collect()
+        let read = |(name, section)| SinkConfig::read(&name, section, ticket, reader);
+        found.into_iter().filter_map(read).collect()
     }
 
-    fn read(name: &Placed<Name>, mut section: Section<'_>, reader: &mut Reader) -> Option<SinkConfig> {
+    fn read(
+        name: &Placed<Name>,
+        mut section: Section<'_>,
+        ticket: Option<TicketKind>,
+        reader: &mut Reader,
+    ) -> Option<SinkConfig> {
         let to = section.required_string("to", "to = \"file\"", reader)?;
         let mut sdk_secrets = match to.value.as_str() {
             "redis" => section.secrets("sdk_secret", false, reader),
@@ -61,7 +73,7 @@ impl SinkConfig {
         let (place, known): (_, &[&str]) = match to.value.as_str() {
             "file" => (file(&mut section, reader).map(PlaceConfig::File), &FILE),
             "redis" => {
-                let redis = sink_redis::read(&mut section, sdk_secret.is_some(), reader);
+                let redis = sink_redis::read(&mut section, ticket, sdk_secret.is_some(), reader);
                 (redis.map(PlaceConfig::Redis), &sink_redis::KNOWN)
             }
             "cloud-database" => (

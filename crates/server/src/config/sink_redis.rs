@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use tokenward_providers::TicketKind;
+
 use super::SecretRef;
 use super::reader::{Placed, Reader, Section};
 use crate::sinks::{KeyOptions, PRESETS, RedisPreset, Template};
@@ -43,6 +45,7 @@ pub(super) const KNOWN: [&str; 14] = [
 
 pub(super) fn read(
     section: &mut Section<'_>,
+    ticket: Option<TicketKind>,
     has_sdk_secret: bool,
     reader: &mut Reader,
 ) -> Option<RedisConfig> {
@@ -62,17 +65,22 @@ pub(super) fn read(
         // A message is seen by everybody who listens: it says that there is something new, not what.
         None => Template::parse("${credential} ${generation}").ok(),
     };
-    let keys = keys(section, has_sdk_secret, reader);
+    let keys = keys(section, ticket, has_sdk_secret, reader);
     let publish = publish.map(|channel| Some((channel.value, message?)));
     Some(RedisConfig { url: url?, ca_file, keys: keys?, publish: publish.flatten() })
 }
 
-fn keys(section: &mut Section<'_>, has_sdk_secret: bool, reader: &mut Reader) -> Option<RedisKeys> {
+fn keys(
+    section: &mut Section<'_>,
+    ticket: Option<TicketKind>,
+    has_sdk_secret: bool,
+    reader: &mut Reader,
+) -> Option<RedisKeys> {
     let known: Vec<String> = PRESETS.iter().map(|preset| format!("\"{}\"", preset.name)).collect();
     let known = known.join(", ");
     let (preset, key, value) =
         (section.string("preset", reader), section.string("key", reader), section.string("value", reader));
-    let options = options(section, reader);
+    let options = KeyOptions { ticket, ..options(section, reader) };
     match (preset, key, value) {
         (Some(named), None, None) => {
             let Some(preset) = RedisPreset::find(&named.value) else {
@@ -113,7 +121,8 @@ fn options(section: &mut Section<'_>, reader: &mut Reader) -> KeyOptions {
         None
     };
     let (agent_id, corp_id) = (id("agent_id").unwrap_or_default(), id("corp_id").unwrap_or_default());
-    KeyOptions { prefix, app, agent_id, corp_id, sdk_stable: section.flag("sdk_stable", reader) }
+    let sdk_stable = section.flag("sdk_stable", reader);
+    KeyOptions { prefix, app, agent_id, corp_id, sdk_stable, ticket: None }
 }
 
 /// Whether everything is there that the keys of a preset are made of.
@@ -124,8 +133,20 @@ fn fits(
     has_sdk_secret: bool,
     reader: &mut Reader,
 ) -> bool {
+    if let Some(kind) = options.ticket.filter(|kind| !preset.keeps(*kind)) {
+        let keeping = PRESETS.iter().filter(|preset| preset.keeps(kind)).map(|preset| preset.name);
+        let message =
+            format!("the preset {:?} has no key for tickets of the kind {:?}", preset.name, kind.as_str());
+        let known = keeping.collect::<Vec<_>>().join("\", \"");
+        reader.error(
+            named.span.clone(),
+            message,
+            format!("Presets with one are \"{known}\"; or write `key` and `value`."),
+        );
+        return false;
+    }
     let mut wrong = Vec::new();
-    if preset.wants_sdk_secret && !has_sdk_secret {
+    if preset.wants_sdk_secret && options.ticket.is_none() && !has_sdk_secret {
         wrong.push((
             "`sdk_secret`, which stands in its keys".to_owned(),
             "Add sdk_secret = { env = \"…\" }: what the SDK is configured with, which should not be the real one.".to_owned(),

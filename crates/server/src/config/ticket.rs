@@ -21,6 +21,12 @@ pub(super) struct TicketConfig {
     domains: Vec<Domain>,
 }
 
+impl TicketConfig {
+    pub(super) fn kind(&self) -> TicketKind {
+        self.kind
+    }
+}
+
 pub(super) const KEYS: [&str; 6] = ["platform", "from", "kind", "domains", "refresh", "sinks"];
 
 /// Reads a ticket. Its app and where it is fetched are its source's.

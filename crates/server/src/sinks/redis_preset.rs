@@ -4,6 +4,7 @@
 //! fetches for itself. Deliberately absent: SDKs whose store cannot be written from outside, such as Senparc's, which
 //! overwrites it with an empty one when it starts, and those with a binary encoding of their own.
 
+use tokenward_providers::TicketKind;
 use zeroize::Zeroizing;
 
 use super::delivery::Subject;
@@ -22,6 +23,8 @@ pub(crate) struct KeyOptions {
     pub(crate) corp_id: String,
     /// Whether the SDK is set to use the stable token API.
     pub(crate) sdk_stable: bool,
+    /// The kind of ticket that is written; `None`: a token.
+    pub(crate) ticket: Option<TicketKind>,
 }
 
 /// A shape that an SDK reads.
@@ -33,14 +36,20 @@ pub(crate) struct RedisPreset {
     prefix: &'static str,
     /// The kinds of app that it knows, the default first.
     pub(crate) apps: &'static [&'static str],
-    /// Whether the keys contain the secret that the SDK is configured with.
+    /// Whether the keys of tokens contain the secret that the SDK is configured with.
     pub(crate) wants_sdk_secret: bool,
     /// Whether the keys contain an agent.
     pub(crate) wants_agent_id: bool,
     /// Whether the keys contain a company.
     pub(crate) wants_corp_id: bool,
-    /// What is written for an app's token. What else an SDK keeps there, tickets first of all, is another layout.
+    /// What is written for an app's token.
     token: Layout,
+    /// What is written for its ticket for pages, if the SDK keeps one.
+    jsapi: Option<Layout>,
+    /// The same for cards.
+    wx_card: Option<Layout>,
+    /// What stands in front of tickets, where it is something else.
+    ticket_prefix: Option<&'static str>,
 }
 
 /// Keys and the shapes of their values.
@@ -73,6 +82,18 @@ const PLAIN: RedisPreset = RedisPreset {
     wants_agent_id: false,
     wants_corp_id: false,
     token: layout("${credential}", TOKEN),
+    jsapi: None,
+    wx_card: None,
+    ticket_prefix: None,
+};
+
+const WXJAVA: RedisPreset = RedisPreset {
+    name: "wxjava",
+    prefix: "wx:",
+    token: layout("access_token:${app_id}", TOKEN),
+    jsapi: Some(layout("ticket:key:${app_id}:jsapi", TOKEN)),
+    wx_card: Some(layout("ticket:key:${app_id}:wx_card", TOKEN)),
+    ..PLAIN
 };
 
 /// What a PHP program reads as a string, and what it does not: a bare token is a miss, upon which it fetches.
@@ -82,14 +103,9 @@ const TOKEN: &str = "${token}";
 
 /// All of them.
 pub(crate) const PRESETS: [RedisPreset; 13] = [
-    PLAIN,
-    RedisPreset { name: "wxjava", prefix: "wx:", token: layout("access_token:${app_id}", TOKEN), ..PLAIN },
-    RedisPreset {
-        name: "wxjava-mini",
-        prefix: "wa:",
-        token: layout("access_token:${app_id}", TOKEN),
-        ..PLAIN
-    },
+    RedisPreset { jsapi: Some(PLAIN.token), wx_card: Some(PLAIN.token), ..PLAIN },
+    WXJAVA,
+    RedisPreset { name: "wxjava-mini", prefix: "wa:", ..WXJAVA },
     RedisPreset {
         name: "wxjava-work",
         prefix: "wx:cp:",
@@ -109,6 +125,7 @@ pub(crate) const PRESETS: [RedisPreset; 13] = [
         apps: &["official_account", "mini_app", "work"],
         wants_sdk_secret: true,
         token: layout("APP.access_token.${app_id}.${sdk_secret}STABLE", PHP),
+        jsapi: Some(layout("official_account.jsapi_ticket.${app_id}", PHP)),
         ..PLAIN
     },
     RedisPreset {
@@ -120,6 +137,11 @@ pub(crate) const PRESETS: [RedisPreset; 13] = [
             key: Key::EasyWechat5,
             ..layout("", "a:2:{s:12:\"access_token\";${php token}s:10:\"expires_in\";i:${expires_in};}")
         },
+        ticket_prefix: Some("easywechat.basic_service.jssdk.ticket."),
+        jsapi: Some(layout(
+            "jsapi.${app_id}",
+            "a:2:{s:6:\"ticket\";${php token}s:10:\"expires_in\";i:${expires_in};}",
+        )),
         ..PLAIN
     },
     RedisPreset {
@@ -128,6 +150,7 @@ pub(crate) const PRESETS: [RedisPreset; 13] = [
         apps: &["official_account", "mini_app", "work"],
         wants_sdk_secret: true,
         token: layout("APP.access_token.${app_id}.${sdk_secret}STABLE", TOKEN),
+        jsapi: Some(layout("official_account.jsapi_ticket.${app_id}", TOKEN)),
         ..PLAIN
     },
     RedisPreset {
@@ -135,6 +158,7 @@ pub(crate) const PRESETS: [RedisPreset; 13] = [
         prefix: "gowechat_",
         apps: &["officialaccount", "miniprogram", "work"],
         token: layout("APP__access_token_${app_id}AGENT", TOKEN),
+        jsapi: Some(layout("APP__jsapi_ticket_${app_id}", TOKEN)),
         ..PLAIN
     },
     RedisPreset {
@@ -142,6 +166,7 @@ pub(crate) const PRESETS: [RedisPreset; 13] = [
         prefix: "gowechat_",
         apps: &["officialaccount", "miniprogram"],
         token: layout("APP__stable_access_token_${app_id}", TOKEN),
+        jsapi: Some(layout("APP__jsapi_ticket_${app_id}", TOKEN)),
         ..PLAIN
     },
     RedisPreset {
@@ -162,6 +187,14 @@ pub(crate) const PRESETS: [RedisPreset; 13] = [
             second: Some(("${app_id}_access_token_expires_at", "${expires_at}")),
             ..layout("${app_id}_access_token", JSON)
         },
+        jsapi: Some(Layout {
+            second: Some(("${app_id}_jsapi_ticket_expires_at", "${expires_at}")),
+            ..layout("${app_id}_jsapi_ticket", JSON)
+        }),
+        wx_card: Some(Layout {
+            second: Some(("${app_id}_jsapi_card_ticket_expires_at", "${expires_at}")),
+            ..layout("${app_id}_jsapi_card_ticket", JSON)
+        }),
         ..PLAIN
     },
     RedisPreset {
@@ -186,10 +219,24 @@ impl RedisPreset {
         PRESETS.iter().find(|preset| preset.name == name)
     }
 
+    /// Whether the SDK keeps such a ticket there.
+    pub(crate) fn keeps(&self, kind: TicketKind) -> bool {
+        self.ticket(kind).is_some()
+    }
+
+    fn ticket(&self, kind: TicketKind) -> Option<Layout> {
+        match kind {
+            TicketKind::Jsapi => self.jsapi,
+            TicketKind::WxCard => self.wx_card,
+        }
+    }
+
     /// Its keys for an app, the token's first.
     pub(crate) fn keyed(&self, options: &KeyOptions, subject: &Subject) -> Vec<KeyedValue> {
-        let Layout { key, value, second } = self.token;
-        let prefix = options.prefix.as_deref().unwrap_or(self.prefix);
+        let ticket = options.ticket.and_then(|kind| self.ticket(kind));
+        let Layout { key, value, second } = ticket.unwrap_or(self.token);
+        let prefix = self.ticket_prefix.filter(|_| ticket.is_some()).unwrap_or(self.prefix);
+        let prefix = options.prefix.as_deref().unwrap_or(prefix);
         let one = |key: Key, value: &str| {
             let key = match key {
                 Key::Template(key) => template(&self.with_options(key, options)).fill_constant(subject),
@@ -363,6 +410,43 @@ mod tests {
             written("dingtalk-sdk", &corp),
             [format!(r#"dingtalk:secret:ding1:app_key:{APP}:access_token "tok\"en""#)]
         );
+    }
+
+    fn ticket(name: &str, kind: TicketKind) -> Vec<String> {
+        written(name, &KeyOptions { ticket: Some(kind), ..KeyOptions::default() })
+    }
+
+    #[test]
+    fn tickets_have_keys_of_their_own() {
+        for (name, line) in [
+            ("plain", "tokenward:shop tok\"en".to_owned()),
+            ("wxjava", format!("wx:ticket:key:{APP}:jsapi tok\"en")),
+            ("wxjava-mini", format!("wa:ticket:key:{APP}:jsapi tok\"en")),
+            ("easywechat6", format!("easywechat:official_account.jsapi_ticket.{APP} s:6:\"tok\"en\";")),
+            (
+                "easywechat5",
+                format!("easywechat.basic_service.jssdk.ticket.jsapi.{APP} ")
+                    + r#"a:2:{s:6:"ticket";s:6:"tok"en";s:10:"expires_in";i:3600;}"#,
+            ),
+            ("node-easywechat", format!("official_account.jsapi_ticket.{APP} tok\"en")),
+            ("silenceper", format!("gowechat_officialaccount__jsapi_ticket_{APP} tok\"en")),
+            ("silenceper-stable", format!("gowechat_officialaccount__jsapi_ticket_{APP} tok\"en")),
+        ] {
+            assert_eq!(ticket(name, TicketKind::Jsapi), [line]);
+        }
+        assert_eq!(ticket("wxjava", TicketKind::WxCard), [format!("wx:ticket:key:{APP}:wx_card tok\"en")]);
+    }
+
+    #[test]
+    fn wechatpy_has_two_keys_for_each_ticket() {
+        let two = |name: &str| {
+            [
+                format!(r#"wechatpy:{APP}_{name} "tok\"en""#),
+                format!("wechatpy:{APP}_{name}_expires_at 1795176000"),
+            ]
+        };
+        assert_eq!(ticket("wechatpy", TicketKind::Jsapi), two("jsapi_ticket"));
+        assert_eq!(ticket("wechatpy", TicketKind::WxCard), two("jsapi_card_ticket"));
     }
 
     #[test]

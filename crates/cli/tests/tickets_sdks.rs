@@ -42,7 +42,8 @@ fn asked_for_tickets(lab: &Lab) -> u64 {
 async fn signs_with_our_ticket(name: &str, what: &str) {
     let lab = Lab::new(documented()).await;
     let server = lab.serve(&format!("{FACADE}{TICKETS}{}", classic("5m")));
-    (server.token("pages").await, server.token("cards").await);
+    server.token("pages").await;
+    server.token("cards").await;
     let mut sdk = Sdk::start(name, &server.facade(), KEY);
     let signed = sdk.ask(what);
     assert!(accepted(&lab, &signed).await, "{name}: {signed}");

@@ -22,6 +22,11 @@ pub struct Limits {
     pub forced_spacing: Span,
     /// Fetches in a row while somebody else keeps fetching for the same app.
     pub contested_burst: u32,
+    /// Fetches in a row that reports cause; then one every two minutes.
+    pub report_burst: u32,
+    /// The platform says that they are few and not how many: `per_day` is a guess of ours, nothing is fetched ahead of
+    /// time for a reader's sake, and a refusal for quota proves nothing about others.
+    pub guessed: bool,
 }
 
 impl Default for Limits {
@@ -33,6 +38,8 @@ impl Default for Limits {
             forced_for_reports: 15,
             forced_spacing: Span::seconds(30),
             contested_burst: 20,
+            report_burst: 100,
+            guessed: false,
         }
     }
 }
@@ -79,13 +86,12 @@ pub struct Budget {
     usage: Usage,
     /// A rate limiter's theoretical arrival time (GCRA) for the per-minute limit.
     minute: Bucket,
-    /// The fetches that reports cause: a burst of 100, then one every two minutes.
+    /// The fetches that reports cause: a burst, then one every two minutes.
     reports: Bucket,
 }
 
 /// Probes a credential may spend on one day.
 const PROBES_PER_DAY: u32 = 3_000;
-const REPORT_BURST: u32 = 100;
 const REPORT_REFILL: Span = Span::minutes(2);
 
 impl Budget {
@@ -137,7 +143,7 @@ impl Budget {
             minute.take(now.boot, limits.per_minute, Span(60_000 / i64::from(limits.per_minute)))?;
         }
         if cause == Cause::Report {
-            reports.take(now.boot, REPORT_BURST, REPORT_REFILL)?;
+            reports.take(now.boot, limits.report_burst, REPORT_REFILL)?;
         }
         if kind == FetchKind::Forced {
             self.check_forced(now, limits, cause, tomorrow)?;

@@ -236,7 +236,7 @@ impl Fleet {
         let shows = self.scratch.iter().any(|effect| matches!(effect, Effect::Publish { .. }));
         effects.extend(self.scratch.drain(..).map(|effect| (id, effect)));
         if let (Some(source), Some(wish)) = (source, wish) {
-            self.grant_wish(source, wish, now, effects);
+            self.grant_wish(id, source, wish, now, effects);
         }
         if shows {
             self.tell_derived(id, now, effects);
@@ -244,11 +244,22 @@ impl Fleet {
         Some(answer)
     }
 
-    fn grant_wish(&mut self, source: CredentialId, wish: SourceWish, now: Now, effects: &mut Effects) {
+    fn grant_wish(
+        &mut self,
+        derived: CredentialId,
+        source: CredentialId,
+        wish: SourceWish,
+        now: Now,
+        effects: &mut Effects,
+    ) {
         match wish {
             SourceWish::Token => self.handle(source, Event::Wanted, now, effects),
-            SourceWish::Refused { generation, proven } => {
-                self.report(source, generation, proven, now, effects);
+            SourceWish::Doubt { generation } => {
+                let answer = self.report(source, generation, false, now, effects);
+                if answer == Some(ReportAnswer::Superseded) {
+                    // There is another one already, and nobody will tell of it again.
+                    self.handle(derived, Event::SourceChanged, now, effects);
+                }
             }
         }
     }

@@ -306,7 +306,7 @@ impl Running {
         let now = clock::boot();
         let done = waiting.extract_if(.., |waiter| match waiter {
             Waiter::Report { generation, .. } => credential.is_settled(*generation, now),
-            Waiter::Refresh(_) => !credential.is_busy(),
+            Waiter::Refresh(_) => !credential.is_at_work(now),
         });
         for waiter in done {
             match waiter {

@@ -125,8 +125,8 @@ impl Credential {
             Ok(()) => ReportAnswer::Pending,
             Err(Hindrance::Budget(Exhausted { until, .. })) => ReportAnswer::Limited { until },
             Err(Hindrance::NoSource) => {
-                self.wait_for_source(Plan::new(now, Cause::Report, FetchKind::Plain), cx);
-                ReportAnswer::Failing
+                let coming = self.wait_for_source(Plan::new(now, Cause::Report, FetchKind::Plain), cx);
+                if coming { ReportAnswer::Pending } else { ReportAnswer::Failing }
             }
             Err(Hindrance::StoreFails | Hindrance::Draining) => ReportAnswer::Failing,
         }
@@ -140,7 +140,8 @@ impl Credential {
             let attainable = min_ttl <= (held.end - held.issued).part(9, 10);
             attainable && held.end - now < min_ttl
         });
-        if wanted && self.policy.semantics.can_fetch_ahead() && self.may_begin() {
+        let harmless = self.policy.semantics.can_fetch_ahead() && !self.policy.limits.guessed;
+        if wanted && harmless && self.may_begin() {
             self.fetch_for_report(cx);
             self.advance(cx);
         }
@@ -150,12 +151,14 @@ impl Credential {
     /// Whether everything that a report of `generation` set in motion is over.
     #[must_use]
     pub fn is_settled(&self, generation: u64, now: Boot) -> bool {
-        let Some(held) = &self.held else { return !self.attempt.is_running() };
+        let Some(held) = &self.held else {
+            return !(self.attempt.is_running() || self.is_waiting_for_source(now));
+        };
         if held.generation != generation {
             return true;
         }
         let verifying = self.probe.asked || self.probe.in_flight;
-        let fetching = self.attempt.is_running() || self.unkept.is_some();
+        let fetching = self.attempt.is_running() || self.unkept.is_some() || self.is_waiting_for_source(now);
         // Where nothing verifies a claim, every fetch answers it, also one that was planned.
         let answers = !self.verifies_by_probe() || self.attempt.cause == Cause::Report;
         // Dead, and the next attempt is far away: there is nothing to wait for.

@@ -74,14 +74,18 @@ impl Credential {
         }
         let forced = force && self.policy.semantics == IssueSemantics::IdempotentUntilNearExpiry;
         let kind = if forced { FetchKind::Forced } else { FetchKind::Plain };
-        self.begin_unplanned(Cause::Person, kind, cx).map_err(|hindrance| match hindrance {
-            Hindrance::Draining => RefreshRefused::Draining,
-            Hindrance::StoreFails => RefreshRefused::StoreFails,
-            Hindrance::NoSource => RefreshRefused::NoSource,
-            Hindrance::Budget(Exhausted { until, .. }) => RefreshRefused::Limited { until },
-        })?;
+        let begun = match self.begin_unplanned(Cause::Person, kind, cx) {
+            Ok(()) => Ok(true),
+            Err(Hindrance::NoSource) if self.wait_for_source(Plan::new(now, Cause::Person, kind), cx) => {
+                Ok(true)
+            }
+            Err(Hindrance::NoSource) => Err(RefreshRefused::NoSource),
+            Err(Hindrance::Draining) => Err(RefreshRefused::Draining),
+            Err(Hindrance::StoreFails) => Err(RefreshRefused::StoreFails),
+            Err(Hindrance::Budget(Exhausted { until, .. })) => Err(RefreshRefused::Limited { until }),
+        };
         self.advance(cx);
-        Ok(true)
+        begun
     }
 
     /// Until when holders count on it that there is no exclusive fetch, if that is later than now: the fetch
@@ -118,7 +122,9 @@ impl Credential {
             Ok(()) => self.start(self.plan, cx),
             Err(Hindrance::Draining) => {}
             Err(Hindrance::StoreFails) => self.wait_for_store(cx),
-            Err(Hindrance::NoSource) => self.wait_for_source(self.plan, cx),
+            Err(Hindrance::NoSource) => {
+                self.wait_for_source(self.plan, cx);
+            }
             Err(Hindrance::Budget(exhausted)) => self.on_budget_refused(exhausted, cx.now),
         }
     }
@@ -176,6 +182,7 @@ impl Credential {
     fn on_budget_refused(&mut self, exhausted: Exhausted, now: Now) {
         let due = self.usable(now.boot).map(|held| held.due);
         self.dirty = true;
+        self.stop_waiting_for_source();
         self.plan = match (self.plan.cause, due) {
             // A report of a token that still counts as usable must not push the planned refresh away.
             (Cause::Report, Some(due)) => Plan::planned(if due > now.boot { due } else { exhausted.until }),
@@ -388,14 +395,16 @@ impl Credential {
         if kind == FailureKind::BadSecret {
             cx.effects.push(Effect::RereadSecret);
         }
-        self.note_refused_source(kind, cx);
+        let once_more = self.is_first_refusal(kind);
+        let pause = self.note_refused_source(kind, cx);
         let (at, failure) =
             if ambiguous { self.after_ambiguous(failure, cx) } else { self.after_refusal(failure, cx) };
+        let at = at.max(now.boot + pause);
         self.retry_from = at;
         // A refresh ahead of time that somebody asked for and that was refused is not tried again before the token
         // is due.
         let due = self.usable(now.boot).map(|held| held.due);
-        let due = due.filter(|_| !ambiguous && self.attempt.cause == Cause::Person);
+        let due = due.filter(|_| !ambiguous && !once_more && self.attempt.cause == Cause::Person);
         // A forced fetch was forced because the plain one gave a dead token; what to do next is asked anew.
         self.plan = Plan::new(at.max(due.unwrap_or(at)), self.retry_cause(now.boot), FetchKind::Plain);
         self.set_trouble(failure, now.wall);
@@ -464,6 +473,9 @@ impl Credential {
         }
         if beijing::since_midnight(now.wall) < AROUND_MIDNIGHT {
             return now.boot + Span::minutes(5);
+        }
+        if self.policy.limits.guessed {
+            return now.boot + Span::hours(1);
         }
         let limit = self.policy.limits.per_day;
         let ours = self.budget.usage().fetches;

@@ -306,6 +306,13 @@ impl Credential {
         self.unkept.is_some()
     }
 
+    /// Whether what somebody asked for is still under way: an attempt, its token's way into the store, or the token of
+    /// another credential without which there is no attempt.
+    #[must_use]
+    pub fn is_at_work(&self, now: Boot) -> bool {
+        self.is_busy() || self.is_waiting_for_source(now)
+    }
+
     /// Whether an attempt is running or its token not stored yet: what a graceful shutdown waits for.
     #[must_use]
     pub fn is_busy(&self) -> bool {
@@ -328,7 +335,7 @@ impl Credential {
             generation: self.generation(),
             offer,
             next_fetch: (self.plan.at < Boot::NEVER).then_some(self.plan.at),
-            fetching: self.attempt.is_running() || self.is_keeping_back(),
+            fetching: self.attempt.is_running() || self.is_keeping_back() || self.is_source_coming(),
             trouble: self.trouble.clone(),
             foreign: self.foreign.view(now),
             budget_remaining: self.budget.remaining(now, self.jitter(), &self.policy.limits),

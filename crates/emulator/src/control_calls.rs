@@ -39,7 +39,8 @@ struct TimeBody {
 #[serde(deny_unknown_fields)]
 struct SignatureBody {
     app_id: String,
-    timestamp: u64,
+    /// A number for `wx.config`, a text in `cardExt`.
+    timestamp: Value,
     signature: String,
     url: Option<String>,
     #[serde(rename = "nonceStr")]
@@ -154,10 +155,15 @@ fn invalidate(machine: &mut Machine, wall: Moment, request: &Request) -> Result<
 fn signature(machine: &Machine, wall: Moment, request: &Request) -> Result<Value, ControlError> {
     let body: SignatureBody = read(&request.body)?;
     let optional = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let timestamp = match &body.timestamp {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        _ => return Err(bad_request("\"timestamp\" is neither a number nor a text")),
+    };
     let signed = match (&body.url, &body.nonce_str_of_page, &body.card_id, &body.nonce_str) {
-        (Some(url), Some(nonce), None, None) => Signed::Page { nonce, timestamp: body.timestamp, url },
+        (Some(url), Some(nonce), None, None) => Signed::Page { nonce, timestamp: &timestamp, url },
         (None, None, Some(card_id), nonce) => {
-            let fixed = [card_id.clone(), body.timestamp.to_string()];
+            let fixed = [card_id.clone(), timestamp];
             let given = [optional(nonce), optional(&body.code), optional(&body.openid)].into_iter().flatten();
             Signed::Card { values: fixed.into_iter().chain(given).collect() }
         }

@@ -43,6 +43,7 @@ impl Provider for Baidu {
             renew_window: Span::ZERO,
             per_day: 0,
             life: Span::hours(30 * 24),
+            guessed: false,
         }
     }
 

@@ -32,8 +32,18 @@ pub enum PathRule {
     },
     /// A call that carries somebody else's token, or none: nothing of it is touched.
     Untouched,
+    /// A call with the token whose answer is a token, too: for those who may have tokens.
+    TokenForToken,
     /// It issues tokens: to let a client call it would break what everybody was told.
     Issues,
+}
+
+impl PathRule {
+    /// Whether the call is made with the token.
+    #[must_use]
+    pub fn takes_token(self) -> bool {
+        matches!(self, PathRule::Token | PathRule::TokenForToken | PathRule::TokenByOperator)
+    }
 }
 
 /// Where a platform says that it refused a token.
@@ -54,6 +64,7 @@ pub(crate) fn wechat(path: &str) -> PathRule {
         | "cgi-bin/component/api_component_token"
         | "cgi-bin/component/api_query_auth"
         | "cgi-bin/component/api_authorizer_token" => PathRule::Issues,
+        "cgi-bin/ticket/getticket" => PathRule::TokenForToken,
         "cgi-bin/clear_quota/v2" => PathRule::SecretInBody { id: "appid", secret: "appsecret" },
         "cgi-bin/clear_quota" | "cgi-bin/openapi/quota/clear" | "openapi/quota/clear" => {
             PathRule::TokenByOperator

@@ -110,4 +110,6 @@ pub struct Defaults {
     pub per_day: u32,
     /// How long a token lives. Only the answer to a fetch is sure.
     pub life: Span,
+    /// The platform says that fetches are few and not how many: `per_day` is a guess.
+    pub guessed: bool,
 }

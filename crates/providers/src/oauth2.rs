@@ -83,6 +83,7 @@ impl Provider for OAuth2 {
             renew_window: Span::ZERO,
             per_day: 0,
             life: self.assumed_life,
+            guessed: false,
         }
     }
 

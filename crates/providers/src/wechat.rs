@@ -72,6 +72,7 @@ impl Provider for WeChat {
             renew_window: Span::minutes(5),
             per_day: 2_000,
             life: Span::hours(2),
+            guessed: false,
         };
         match self.token_api {
             TokenApi::Classic => classic,

@@ -80,6 +80,7 @@ impl Provider for WeChatTicket {
             renew_window: Span::ZERO,
             per_day: PER_DAY,
             life: LIFE,
+            guessed: true,
         }
     }
 
@@ -151,7 +152,13 @@ impl WeChatTicket {
             code if refuses_token(code) => reading::refused(FailureKind::SourceRefused, &text, message),
             // The budget of tokens is another one.
             45_009 => reading::refused(FailureKind::QuotaUsedUp, &text, message),
-            _ => self.app.refusal(code, message),
+            // Whatever is wrong with the app, its token's credential has to do with it; here it passes or does not.
+            _ => match self.app.refusal(code, message) {
+                failure if matches!(failure.kind, FailureKind::BadSecret | FailureKind::BadAppId) => {
+                    reading::refused(FailureKind::NotPermitted, &text, message)
+                }
+                failure => failure,
+            },
         }
     }
 }

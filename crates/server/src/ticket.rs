@@ -31,9 +31,15 @@ pub struct Domain {
 /// Why a page is not signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotSigned {
-    /// It is not the address of a page.
-    #[error("the url is not the address of a page: it begins with http:// or https://, and has no spaces")]
+    /// It is not the address of a page as a browser shows it.
+    #[error(
+        "the url is not the address of a page as `location.href` shows it: http:// or https://, the host in small \
+         letters and without a user name, no spaces"
+    )]
     NotAPage,
+    /// What is signed could be read as the signature of another page.
+    #[error("the url holds `&timestamp=` and then `&url=`: its signature would be good for other pages, too")]
+    Ambiguous,
     /// Its domain is not one of the ticket's.
     #[error("the domain of this page is none of the ticket's `domains`")]
     OtherDomain,
@@ -47,12 +53,16 @@ impl Domain {
     #[must_use]
     pub fn parse(text: &str) -> Option<Domain> {
         let (name, beneath) = text.strip_prefix("*.").map_or((text, false), |name| (name, true));
-        if name.is_empty() || name.contains(['/', ':', '@', '?', '#', '*', '\\', ' ']) {
+        if name.is_empty() || name.ends_with('.') || name.contains(['/', ':', '@', '?', '#', '*', '\\', ' '])
+        {
             return None;
         }
         let url = Url::parse(&format!("https://{name}/")).ok()?;
         let host = url.host_str()?.to_owned();
-        Some(Domain { host, beneath })
+        // Nothing is beneath an address, and what is beneath a whole top-level domain belongs to everybody.
+        let is_address = host.parse::<std::net::IpAddr>().is_ok();
+        let has_star_of_its_own = !beneath || (host.contains('.') && !is_address);
+        has_star_of_its_own.then_some(Domain { host, beneath })
     }
 
     /// Whether a host, as the URL standard writes it, is of this domain.
@@ -67,7 +77,11 @@ impl Domain {
 
 impl Ticket {
     /// Whether a page may be signed. It is read as a browser would read it, so that nothing in the text can make it
-    /// look like a page of another domain.
+    /// look like a page of another domain; and it must be written as a browser shows it, because that is what WeChat
+    /// compares.
+    ///
+    /// The platform signs names and values without escaping them, and whoever shows a signature chooses its nonce and
+    /// time: a page with `&timestamp=…&url=…` in its own query could be shown as another page with a longer nonce.
     ///
     /// # Errors
     /// It may not, and why.
@@ -79,6 +93,14 @@ impl Ticket {
         let url = Url::parse(page).map_err(|_| NotSigned::NotAPage)?;
         let host = url.host_str().filter(|_| matches!(url.scheme(), "http" | "https"));
         let host = host.ok_or(NotSigned::NotAPage)?;
+        let rest = page.strip_prefix(&url.origin().ascii_serialization()).ok_or(NotSigned::NotAPage)?;
+        if !(rest.is_empty() || rest.starts_with(['/', '?', '#'])) {
+            return Err(NotSigned::NotAPage);
+        }
+        let signed = page.split_once('#').map_or(page, |(signed, _)| signed);
+        if signed.split_once("&timestamp=").is_some_and(|(_, after)| after.contains("&url=")) {
+            return Err(NotSigned::Ambiguous);
+        }
         let covered = self.domains.iter().any(|domain| domain.covers(host));
         if covered { Ok(()) } else { Err(NotSigned::OtherDomain) }
     }
@@ -102,7 +124,7 @@ mod tests {
     #[test]
     fn a_domain_covers_its_own_pages_and_no_others() {
         assert_eq!(admits("shop.example.com", "https://shop.example.com/cart?x=1"), Ok(()));
-        assert_eq!(admits("shop.example.com", "http://SHOP.example.com:8080"), Ok(()));
+        assert_eq!(admits("shop.example.com", "http://shop.example.com:8080?x"), Ok(()));
         for page in
             ["https://example.com/", "https://a.shop.example.com/", "https://shop.example.com.evil.com/"]
         {
@@ -121,14 +143,22 @@ mod tests {
     #[test]
     fn a_page_that_only_looks_like_one_of_the_domain_is_refused() {
         for page in [
-            "https://shop.example.com@evil.com/",
-            "https://evil.com\\@shop.example.com/",
             "https://evil.com/https://shop.example.com/",
             "https://evil.com#shop.example.com",
             "https://evil.com?shop.example.com",
         ] {
             assert_eq!(admits("shop.example.com", page), Err(NotSigned::OtherDomain), "{page}");
         }
+    }
+
+    #[test]
+    fn a_page_whose_signature_could_be_shown_by_another_page_is_refused() {
+        let page = "https://shop.example.com/?a&timestamp=123&url=https://evil.com/";
+        assert_eq!(admits("shop.example.com", page), Err(NotSigned::Ambiguous));
+        assert_eq!(
+            admits("shop.example.com", "https://shop.example.com/?timestamp=1&url=b#&timestamp=1&url=c"),
+            Ok(())
+        );
     }
 
     #[test]
@@ -140,6 +170,12 @@ mod tests {
             "file:///etc/passwd",
             "https://shop.example.com/a b",
             "https://shop.example.com/\n",
+            "https://shop.example.com@evil.com/",
+            "https://user:word@shop.example.com/",
+            "https://evil.com\\@shop.example.com/",
+            "https:shop.example.com/",
+            "https://SHOP.example.com/",
+            "https://shop.example.com:443/",
         ] {
             assert_eq!(admits("shop.example.com", page), Err(NotSigned::NotAPage), "{page:?}");
         }
@@ -148,7 +184,7 @@ mod tests {
     #[test]
     fn other_alphabets_are_compared_in_punycode() {
         assert_eq!(admits("商店.example.com", "https://xn--45qv50k.example.com/"), Ok(()));
-        assert_eq!(admits("*.例子.cn", "https://店.例子.cn/"), Ok(()));
+        assert_eq!(admits("*.例子.cn", "https://xn--fiqs8s.xn--fsqu00a.cn/"), Ok(()));
     }
 
     #[test]
@@ -160,6 +196,9 @@ mod tests {
             "https://shop.example.com",
             "shop.example.com:443",
             "shop.example.com/cart",
+            "shop.example.com.",
+            "*.com",
+            "*.10.0.0.1",
             "a b",
         ] {
             assert_eq!(Domain::parse(text), None, "{text}");

@@ -30,7 +30,7 @@ pub(crate) struct Ticket {
 
 /// A signature as a page or a card shows it.
 pub(crate) enum Signed<'a> {
-    Page { nonce: &'a str, timestamp: u64, url: &'a str },
+    Page { nonce: &'a str, timestamp: &'a str, url: &'a str },
     Card { values: Vec<String> },
 }
 

@@ -57,6 +57,8 @@ struct App {
 }
 
 const PLATFORMS: [&str; 4] = ["wechat", "baidu", "oauth2", WeChatTicket::PLATFORM];
+/// Fetches in a row that reports cause where the platform says that fetches are few.
+const FEW_REPORTS: u32 = 5;
 const REFRESH: [&str; 9] = [
     "lead",
     "schedule",
@@ -376,6 +378,8 @@ fn read_policy(
             per_day: daily_budget.map_or(defaults.per_day, |placed| placed.value),
             contested_burst: contested_burst
                 .map_or(Limits::default().contested_burst, |placed| placed.value.max(1)),
+            report_burst: if defaults.guessed { FEW_REPORTS } else { Limits::default().report_burst },
+            guessed: defaults.guessed,
             ..Limits::default()
         },
     })

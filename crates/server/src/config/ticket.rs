@@ -39,11 +39,27 @@ pub(super) fn read(section: &mut Section<'_>, reader: &mut Reader) -> Option<Bui
     let kind = section.required_string("kind", "kind = \"jsapi\" (pages) or \"wx_card\" (cards)", reader);
     let domains = read_domains(section, reader);
     let (from, kind) = (from?, kind?);
+    let place = kind.span.clone();
     let Some(kind) = TicketKind::parse(&kind.value) else {
         let message = format!("there is no ticket of the kind {:?}", kind.value);
         reader.error(kind.span, message, "Write \"jsapi\" (pages) or \"wx_card\" (cards).");
         return None;
     };
+    match (&domains, kind) {
+        (Some(_), TicketKind::WxCard) => {
+            reader.error(
+                place,
+                "a ticket for cards has no `domains`",
+                "Remove them: cards belong to no page.",
+            );
+        }
+        (Some(domains), TicketKind::Jsapi) if domains.is_empty() => {
+            let message = "`domains` is empty: no page is signed with this ticket";
+            reader.warn(place, message, "Name the domains of your pages, or leave it out.");
+        }
+        _ => {}
+    }
+    let domains = domains.unwrap_or_default();
     let provider = Arc::new(provider(String::new(), kind));
     Some(Built::new(provider).with_ticket(TicketConfig { kind, from, domains }))
 }
@@ -53,9 +69,9 @@ fn provider(app_id: String, kind: TicketKind) -> WeChatTicket {
     WeChatTicket { app: WeChat { app_id, token_api: TokenApi::Stable }, kind }
 }
 
-fn read_domains(section: &mut Section<'_>, reader: &mut Reader) -> Vec<Domain> {
+fn read_domains(section: &mut Section<'_>, reader: &mut Reader) -> Option<Vec<Domain>> {
     let mut domains = Vec::new();
-    for text in section.strings("domains", reader).unwrap_or_default() {
+    for text in section.strings("domains", reader)? {
         match Domain::parse(&text.value) {
             Some(domain) => domains.push(domain),
             None => {
@@ -68,7 +84,7 @@ fn read_domains(section: &mut Section<'_>, reader: &mut Reader) -> Vec<Domain> {
             }
         }
     }
-    domains
+    Some(domains)
 }
 
 /// Finds the source of every ticket, and gives each the app and the base URLs of its own.
@@ -130,14 +146,15 @@ fn refuse_twins(credentials: &[CredentialConfig], reader: &mut Reader) {
     for (index, credential) in credentials.iter().enumerate() {
         let Some(ticket) = tickets(credential) else { continue };
         let twin = credentials.iter().take(index).find(|other| {
-            tickets(other).is_some_and(|other| other.source == ticket.source && other.kind == ticket.kind)
+            let same = |other: Arc<Ticket>| other.app_id == ticket.app_id && other.kind == ticket.kind;
+            tickets(other).is_some_and(same) && other.base_urls.first() == credential.base_urls.first()
         });
         if let Some(twin) = twin {
             let message = format!(
-                "{} is the ticket of the kind {:?} for {} already",
+                "{} is the ticket of the kind {:?} for the app {} already",
                 twin.name,
                 ticket.kind.as_str(),
-                ticket.from
+                ticket.app_id
             );
             reader.error(
                 credential.span.clone(),

@@ -41,7 +41,7 @@ impl Facade {
         let route = api.gateway.route(self.entry(api, self.first)?)?;
         let rule = gateway::rule_of(route, &target);
         let (caller, entry) = match rule {
-            PathRule::Token | PathRule::TokenByOperator => self.by_token(api, target)?,
+            rule if rule.takes_token() => self.by_token(api, target)?,
             PathRule::Secret { id, secret } => self.by_secret(api, target, id, secret)?,
             PathRule::SecretInBody { .. } => {
                 let bytes = small(&mut body).await?;
@@ -51,12 +51,12 @@ impl Facade {
                 (Some(caller), entry)
             }
             PathRule::Untouched if END_USERS.contains(&target.path) => (None, self.entry(api, self.first)?),
-            PathRule::Untouched | PathRule::Issues => {
+            _ => {
                 let why = format!("the facade does not serve {target}");
                 return Err(Declined::Because(Said::Unauthorized, why));
             }
         };
-        if caller.is_none() && !matches!(rule, PathRule::Token | PathRule::TokenByOperator) {
+        if caller.is_none() && !rule.takes_token() {
             // Nobody knows who calls: what he may send is small.
             if method != Method::GET && method != Method::POST {
                 return Err(Said::GetRequired.into());

@@ -13,7 +13,8 @@ use tokenward_core::view::Reading;
 use tokenward_providers::{Said, TicketKind};
 
 use super::{Declined, Facade, bad_target};
-use crate::config::Config;
+use crate::clients::Caller;
+use crate::config::{Config, Right};
 use crate::feed::{Counts, Entry};
 use crate::gateway::{self, Target};
 use crate::http::{Api, Body, json as answer, wait_for_usable};
@@ -44,6 +45,11 @@ impl Facade {
         let key = (route.app_id().to_owned(), kind);
         let Some(entry) = self.tickets.get(&key).and_then(|id| api.feed.get(*id)) else { return Ok(None) };
         gateway::allowed(caller.as_ref(), route, &http::Method::GET, &target)?;
+        // A client that may not see ours asks for one of its own.
+        let may = |caller: &Caller| caller.permit(&api.feed, entry.name.as_str(), Right::Token).is_ok();
+        if caller.is_some_and(|caller| !may(&caller)) {
+            return Ok(None);
+        }
         Ok(Some(hand_out(api, entry).await?))
     }
 }

@@ -245,6 +245,17 @@ pub fn allowed(
             let detail = format!("/{decoded} issues tokens: Tokenward alone calls it");
             return Err(ErrorCode::CallNotAllowed.problem(detail));
         }
+        PathRule::TokenForToken => {
+            // Whoever is not known holds a token of ours, and could make the call without us.
+            if caller.is_some_and(|caller| caller.check(Right::Token).is_err()) {
+                let detail =
+                    format!("/{decoded} answers with a ticket, and this client has no right to tokens");
+                let mut problem = ErrorCode::CallNotAllowed.problem(detail);
+                problem.next_step =
+                    "Configure the ticket (platform \"wechat-ticket\") and sign with /v1/sign, or give the client the right \"token\".".to_owned();
+                return Err(problem);
+            }
+        }
         PathRule::TokenByOperator | PathRule::SecretInBody { .. } => match caller {
             Some(caller) => caller.check(Right::Admin)?,
             None => {

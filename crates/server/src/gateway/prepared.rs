@@ -121,7 +121,7 @@ impl<'a> Prepared<'a> {
     }
 
     fn needs_token(&self) -> bool {
-        matches!(self.rule, PathRule::Token | PathRule::TokenByOperator)
+        self.rule.takes_token()
     }
 
     /// Makes the call, and again if the token was refused.

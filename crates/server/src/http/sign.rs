@@ -16,7 +16,7 @@ use super::token::wait_for_usable;
 use crate::clients::Caller;
 use crate::clock;
 use crate::config::Right;
-use crate::feed::Entry;
+use crate::feed::{Counts, Entry};
 use crate::ticket::{NotSigned, Ticket};
 
 /// What every signature needs.
@@ -116,7 +116,7 @@ fn admit<'f>(
 
 fn refuse_page(name: &str, why: NotSigned) -> Refusal {
     match why {
-        NotSigned::NotAPage => ErrorCode::Malformed.problem(why.to_string()).into(),
+        NotSigned::NotAPage | NotSigned::Ambiguous => ErrorCode::Malformed.problem(why.to_string()).into(),
         NotSigned::OtherDomain => {
             let mut problem = ErrorCode::DomainNotAllowed.problem(why.to_string());
             problem.next_step = problem.next_step.replace("NAME", name);
@@ -142,6 +142,7 @@ impl Signer {
         let Reading::Token(offer, _) = view.read(now.boot) else {
             return Err(Refusal::no_token(entry.name.as_str(), &view, now.boot));
         };
+        Counts::add(&entry.counts.reads);
         let timestamp = u64::try_from(now.wall.unix_seconds()).unwrap_or(0);
         Ok(Signer { ticket: offer.token.clone(), nonce: nonce(), timestamp })
     }

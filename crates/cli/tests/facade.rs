@@ -82,6 +82,32 @@ async fn a_ticket_that_is_not_configured_is_asked_for_upstream() {
     assert_ne!(one.body["ticket"], other.body["ticket"]);
 }
 
+/// What a client with these rights gets when it asks for a ticket with its handle, and how often the platform is asked.
+async fn ticket_for(may: &str, credentials: &str) -> (Answer, u64) {
+    let lab = Lab::new(documented()).await;
+    let client = format!(
+        "[clients.site]\nkey = {{ inline = \"site-key-0123456789\" }}\ncredentials = [{credentials}]\nmay = [{may}]\n"
+    );
+    let server = lab.serve(&with_handles(&format!("{client}{TICKET}{}", classic("5m"))));
+    server.token("pages").await;
+    let handle = token_answer(&server, "site-key-0123456789").await;
+    let handle = handle.body["access_token"].as_str().unwrap().to_owned();
+    let answer = ticket(&server, &handle, "jsapi").await;
+    (answer, requests(&lab, "/cgi-bin/ticket/getticket"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_only_call_gets_no_ticket_with_a_handle() {
+    let (answer, asked) = ticket_for("\"call\"", "\"shop\", \"pages\"").await;
+    assert_eq!((errcode(&answer), asked), (48001, 1), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_see_our_ticket_gets_one_of_the_platform() {
+    let (answer, asked) = ticket_for("\"token\", \"call\"", "\"shop\"").await;
+    assert_eq!((errcode(&answer), asked), (0, 2), "{answer:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_token_of_ours_there_is_no_ticket() {
     let lab = Lab::new(documented()).await;

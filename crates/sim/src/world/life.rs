@@ -48,6 +48,7 @@ impl World {
     pub(super) fn crash(&mut self) {
         if self.node.take().is_some() {
             self.note("node crashes".to_owned());
+            self.token_shown_since = None;
             self.summary.crashes += 1;
             self.oracle.crash(self.platform.newest_token());
             self.attempts_in_flight = 0;
@@ -127,6 +128,10 @@ impl World {
                     view.state,
                     describe(&view)
                 );
+                if id == ID {
+                    let shown = view.offer.is_some();
+                    self.token_shown_since = self.token_shown_since.or(Some(self.now.boot)).filter(|_| shown);
+                }
                 if let Some(node) = self.node.as_mut() {
                     node.show(id, *view);
                 }

@@ -102,6 +102,8 @@ struct World {
     /// Nobody could know when tickets up to this one end.
     excused_tickets: u64,
     trace_length: usize,
+    /// Since when readers of the token are given one.
+    token_shown_since: Option<Boot>,
 }
 
 type Played = Result<(), String>;
@@ -153,6 +155,7 @@ impl World {
             boot_id: 1,
             excused_tickets: 0,
             trace_length: TRACE,
+            token_shown_since: None,
         }
     }
 

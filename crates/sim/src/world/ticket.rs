@@ -33,8 +33,13 @@ impl World {
         let failed =
             |kind, outcome| Event::Failed { attempt, failure: Failure::new(kind, "simulated"), outcome };
         let lost = !self.calm && self.random.per_mille(self.scenario.lost_answers);
+        let refused = !self.calm && self.random.per_mille(self.scenario.refusals);
         let event = if self.platform.is_down {
             failed(FailureKind::PlatformBusy, Outcome::Refused)
+        } else if refused {
+            // Also a live token is refused now and then: it must not be rotated for that.
+            let kind = self.random.pick(&[FailureKind::PlatformBusy, FailureKind::SourceRefused]);
+            failed(kind, Outcome::Refused)
         } else {
             match self.platform.ticket(token, now) {
                 None => failed(FailureKind::SourceRefused, Outcome::Refused),
@@ -63,11 +68,26 @@ impl World {
             }
             Reading::Wait(_) => Err("promise 1: nobody waits for a ticket that is there".to_owned()),
             Reading::Nothing => {
+                self.check_wakes_up()?;
+                let Some(node) = self.node.as_mut() else { return Ok(()) };
                 let mut effects = Effects::new();
                 node.fleet.handle(TICKET, Event::Wanted, self.now, &mut effects);
                 self.carry_out(effects)
             }
         }
+    }
+
+    /// A ticket that has not met any trouble of its own is fetched as soon as there is a token.
+    fn check_wakes_up(&self) -> Played {
+        let Some(node) = &self.node else { return Ok(()) };
+        let view = &node.ticket_view;
+        let waits = |kind| kind == FailureKind::SourceUnavailable;
+        let no_trouble = view.trouble.as_ref().is_none_or(|trouble| waits(trouble.failure.kind));
+        let since = self.token_shown_since.filter(|since| self.now.boot - *since > Span::seconds(2));
+        if let (Some(since), true, false) = (since, no_trouble, view.fetching) {
+            return Err(format!("a ticket is not asked for although there is a token since {since:?}"));
+        }
+        Ok(())
     }
 
     /// Long after the last accident there is a ticket.

@@ -49,7 +49,7 @@ pub async fn run(path: &Path, wishes: Wishes, as_json: bool) -> Result<(), Failu
     let alive = match taken.alive {
         Some(true) => "the platform accepts it",
         Some(false) => "the platform refuses it",
-        None => "the platform could not be asked",
+        None => "nothing can verify it, or the platform could not be asked",
     };
     output::text(&format!("{name}: a token that lives {seconds} s more is taken over; {alive}"));
     Ok(())

@@ -41,9 +41,6 @@ fn lines(file: &[u8]) -> impl Iterator<Item = Record> + '_ {
         let line = line.map_err(|_| format!("line {at} is not UTF-8"))?;
         let json: Json = serde_json::from_str(&line).map_err(|error| format!("line {at}: {error}"))?;
         let value = ejson::read(&json);
-        if let Some(text) = ejson::unreadable_date(&value) {
-            return Err(format!("line {at}: {:?} is no date", shortened(text)));
-        }
         match value {
             Value::Object(fields) => nested(fields).map_err(|reason| format!("line {at}: {reason}")),
             _ => Err(format!("line {at} is no document")),
@@ -73,6 +70,9 @@ fn cell_value(cell: &str) -> Value {
 
 /// Names with dots are paths. Two ways to one place are ambiguous, and refused.
 fn nested(fields: Document) -> Record {
+    if let Some(reason) = fields.iter().find_map(|(_, value)| ejson::unreadable(value)) {
+        return Err(reason);
+    }
     let mut document = Document::new();
     for (name, value) in fields {
         if name.split('.').any(|part| part.is_empty() || part.starts_with('$')) {

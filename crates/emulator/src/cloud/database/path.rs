@@ -22,17 +22,21 @@ const LONGEST_TEXT: usize = 1_024;
 
 /// Refuses a path that is longer than any document is deep.
 pub(super) fn check_length(path: &str) -> Outcome<()> {
-    check_parts(&path.split('.').collect::<Vec<_>>())
+    check(path.len(), || path.bytes().filter(|byte| *byte == b'.').count() + 1)
 }
 
 /// The same of a path in parts.
 pub(super) fn check_parts(path: &[&str]) -> Outcome<()> {
-    if path.len() > LONGEST {
-        return refuse(format!("a path has {LONGEST} names at most"));
-    }
+    check(path.iter().map(|part| part.len() + 1).sum::<usize>().saturating_sub(1), || path.len())
+}
+
+fn check(bytes: usize, names: impl Fn() -> usize) -> Outcome<()> {
     // Paths are written into as many documents as a request is about.
-    if path.iter().map(|part| part.len() + 1).sum::<usize>() > LONGEST_TEXT + 1 {
+    if bytes > LONGEST_TEXT {
         return refuse(format!("a path has {LONGEST_TEXT} bytes at most"));
+    }
+    if names() > LONGEST {
+        return refuse(format!("a path has {LONGEST} names at most"));
     }
     Ok(())
 }

@@ -109,6 +109,7 @@ fn operate(call: &Call<'_>) -> Answer {
 
 /// What stands behind one dollar sign is a path in the current document; behind two, a variable and a path in it.
 fn field(path: &str, scope: &Scope<'_>) -> Answer {
+    path::check_length(path)?;
     scope.budget.work(2 + path.len() as u64 / 16)?;
     if path.is_empty() {
         return refuse("'$' by itself is not a valid FieldPath");
@@ -124,7 +125,7 @@ fn field(path: &str, scope: &Scope<'_>) -> Answer {
             None => within(scope, &parts),
         };
     };
-    scope.budget.work(scope.variables.count() * (1 + path.len() as u64 / 1024))?;
+    scope.budget.work(scope.variables.count())?;
     let (name, rest) = variable.split_once('.').map_or((variable, None), |(name, rest)| (name, Some(rest)));
     let parts: Vec<&str> = rest.map_or_else(Vec::new, |rest| rest.split('.').collect());
     match scope.variables.get(name) {

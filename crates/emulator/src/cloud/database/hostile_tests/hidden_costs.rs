@@ -144,7 +144,13 @@ fn long_texts_of_dates() {
 #[test]
 fn long_paths_and_names_of_expressions() {
     let each = |inner: Json| json!({ "$size": { "$map": { "input": range(10_000), "in": inner } } });
-    assert!(expression(each(json!(format!("${}", vec!["a"; 200_000].join("."))))).starts_with(TIME));
-    assert!(expression(each(json!(format!("$$this.{}", vec!["a"; 200_000].join("."))))).starts_with(TIME));
+    let path = vec!["aaaaaaaaa"; 100].join(".");
+    let nested =
+        |path: String| json!({ "$size": { "$map": { "input": range(1_000), "in": each(json!(path)) } } });
+    for path in [format!("${path}"), format!("$$this.{path}"), "$s".to_owned() + &".s".repeat(99)] {
+        assert!(expression(nested(path)).starts_with(TIME));
+    }
+    assert_eq!(expression(json!("$".to_owned() + &"a".repeat(1_025))), "a path has 1024 bytes at most");
+    assert_eq!(expression(json!("$a".to_owned() + &".a".repeat(100))), "a path has 100 names at most");
     assert!(expression(each(json!({ "x".repeat(400_000): 1 }))).contains("exceeded"));
 }

@@ -94,7 +94,7 @@ impl Search {
             start: None,
             widest: 0,
         };
-        let classes = dfa.byte_classes().clone();
+        let classes = *dfa.byte_classes();
         let part = 1 + forks / FORKS;
         Ok(Search { dfa, classes, ways, part, prefix, known: RefCell::new(known) })
     }

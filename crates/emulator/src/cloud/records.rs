@@ -170,6 +170,14 @@ mod tests {
     }
 
     #[test]
+    fn a_date_that_is_none_is_refused_in_lines_and_in_tables() {
+        let line = first(Form::Lines, r#"{"a":[{"$date":true}]}"#).unwrap_err();
+        assert!(line.starts_with("line 1: true is no date"), "{line}");
+        let cell = first(Form::Table, "a\n\"{\"\"$oid\"\":\"\"x\"\"}\"\n").unwrap_err();
+        assert!(cell.contains("\"x\" is no $oid"), "{cell}");
+    }
+
+    #[test]
     fn names_with_dots_are_paths() {
         assert_eq!(first(Form::Lines, r#"{"a.b":1,"a.c":2}"#).unwrap(), r#"{"a":{"b":1,"c":2}}"#);
         for wrong in [

@@ -22,20 +22,27 @@ const LONGEST_TEXT: usize = 1_024;
 
 /// Refuses a path that is longer than any document is deep.
 pub(super) fn check_length(path: &str) -> Outcome<()> {
-    check(path.len(), || path.bytes().filter(|byte| *byte == b'.').count() + 1)
+    check_bytes(path.len())?;
+    check_names(path.split('.').count())
 }
 
 /// The same of a path in parts.
 pub(super) fn check_parts(path: &[&str]) -> Outcome<()> {
-    check(path.iter().map(|part| part.len() + 1).sum::<usize>().saturating_sub(1), || path.len())
+    check_bytes(path.iter().map(|part| part.len() + 1).sum::<usize>().saturating_sub(1))?;
+    check_names(path.len())
 }
 
-fn check(bytes: usize, names: impl Fn() -> usize) -> Outcome<()> {
-    // Paths are written into as many documents as a request is about.
+/// Refuses a path of too many bytes. Paths are written into as many documents as a request is about.
+pub(super) fn check_bytes(bytes: usize) -> Outcome<()> {
     if bytes > LONGEST_TEXT {
         return refuse(format!("a path has {LONGEST_TEXT} bytes at most"));
     }
-    if names() > LONGEST {
+    Ok(())
+}
+
+/// Refuses a path of too many names.
+pub(super) fn check_names(names: usize) -> Outcome<()> {
+    if names > LONGEST {
         return refuse(format!("a path has {LONGEST} names at most"));
     }
     Ok(())

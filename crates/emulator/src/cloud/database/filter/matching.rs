@@ -175,7 +175,10 @@ fn single(test: &Test, value: Option<&Value>, budget: &Budget) -> Outcome<bool> 
         }
         Test::Size(length) => value.and_then(Value::as_array).is_some_and(|items| items.len() == *length),
         Test::Pattern(pattern) => value.map_or(Ok(false), |value| pattern.matches(value))?,
-        Test::Type(kinds) => value.is_some_and(|value| kinds.iter().any(|wanted| kind::is(value, wanted))),
+        Test::Type(kinds) => {
+            budget.each(kinds.len() / 4)?;
+            value.is_some_and(|value| kinds.iter().any(|wanted| kind::is(value, wanted)))
+        }
         Test::Within(Region::Areas(region)) => match geometry()? {
             Some(own) => {
                 budget.work(own.pairs(region))?;

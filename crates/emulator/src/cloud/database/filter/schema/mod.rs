@@ -215,7 +215,10 @@ impl Rule {
     /// The rules about any value. Those about other types hold.
     fn accepts_any(&self, value: &Value, budget: &Budget) -> Outcome<bool> {
         Ok(match self {
-            Rule::Type(kinds) => kinds.iter().any(|wanted| kind::is(value, wanted)),
+            Rule::Type(kinds) => {
+                budget.each(kinds.len() / 4)?;
+                kinds.iter().any(|wanted| kind::is(value, wanted))
+            }
             Rule::Enum(values) => {
                 budget.work(comparing(value, values.len()))?;
                 let _made = budget.for_one_document();

@@ -87,10 +87,7 @@ fn rule(keyword: &str, value: &Value, schema: &Document, budget: &Budget) -> Out
         known.into_iter().flat_map(Document::iter).map(|(name, _)| name.to_owned()).collect()
     };
     let rule = match keyword {
-        "title" | "description" if value.as_str().is_none() => {
-            return refuse(format!("$jsonSchema keyword '{keyword}' must be a string"));
-        }
-        "title" | "description" => return Ok(None),
+        "title" | "description" => return text(keyword, value).map(|()| None),
         "exclusiveMinimum" | "exclusiveMaximum" => {
             let bound = if keyword == "exclusiveMinimum" { "minimum" } else { "maximum" };
             if schema.get(bound).is_none() {
@@ -331,6 +328,13 @@ fn names(keyword: &str, value: &Value) -> Outcome<Vec<String>> {
         None => refuse(format!("$jsonSchema keyword '{keyword}' must be an array of strings")),
     });
     texts.collect()
+}
+
+fn text(keyword: &str, value: &Value) -> Outcome<()> {
+    match value {
+        Value::String(_) => Ok(()),
+        _ => refuse(format!("$jsonSchema keyword '{keyword}' must be a string")),
+    }
 }
 
 fn flag(keyword: &str, value: &Value) -> Outcome<bool> {

@@ -6,8 +6,14 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::civil::Written;
+use super::civil::{self, Written};
 use super::value::{Document, Value};
+
+/// The forms of values that JSON has no words for.
+const FORMS: [&str; 6] =
+    ["$numberInt", "$numberLong", "$numberDouble", "$date", "$oid", "$regularExpression"];
+/// How many characters of something that cannot be read are shown.
+const SHOWN: usize = 50;
 
 /// Reads Extended JSON. A `$`-object that is none of its forms stays an object, and its meaning is left to the reader.
 pub(crate) fn read(json: &Json) -> Value {
@@ -69,20 +75,35 @@ pub(crate) fn recognised(document: &Document) -> Option<Value> {
     }
 }
 
-/// The text of a `$date` that is no date, wherever it stands in a value.
-pub(crate) fn unreadable_date(value: &Value) -> Option<&str> {
+/// What is wrong with the first form of Extended JSON that was not read, wherever it stands in a value.
+pub(crate) fn unreadable(value: &Value) -> Option<String> {
     match value {
-        Value::Array(items) => items.iter().find_map(unreadable_date),
+        Value::Array(items) => items.iter().find_map(unreadable),
         Value::Object(fields) => {
-            date_of(fields).or_else(|| fields.iter().find_map(|(_, value)| unreadable_date(value)))
+            unreadable_form(fields).or_else(|| fields.iter().find_map(|(_, value)| unreadable(value)))
         }
         _ => None,
     }
 }
 
-/// The text of a document that is a date in Extended JSON, and was not read as one.
-pub(crate) fn date_of(document: &Document) -> Option<&str> {
-    if document.len() == 1 { document.get("$date")?.as_str() } else { None }
+/// What is wrong with a document that is a form of Extended JSON, and was not read as one.
+pub(crate) fn unreadable_form(document: &Document) -> Option<String> {
+    let (name, value) = document.iter().next().filter(|_| document.len() == 1)?;
+    if !FORMS.contains(&name) {
+        return None;
+    }
+    let shown: String = match value {
+        Value::Array(_) | Value::Object(_) => "what stands there".to_owned(),
+        scalar => plain(scalar).to_string().chars().take(SHOWN).collect(),
+    };
+    Some(match name {
+        "$date" => {
+            format!(
+                "{shown} is no date: a $date is written like 2020-12-31T23:59:59Z, and before the year 10000"
+            )
+        }
+        name => format!("{shown} is no {name}"),
+    })
 }
 
 fn double(text: &str) -> Option<f64> {
@@ -96,7 +117,7 @@ fn double(text: &str) -> Option<f64> {
 
 /// Milliseconds, in each of the four forms: a number, a marked long, text in ISO 8601.
 fn date(value: &Json) -> Option<i64> {
-    match value {
+    let moment = match value {
         Json::Number(number) => number.as_i64(),
         Json::String(text) => Written::read(text)?.moment(),
         Json::Object(_) => match read(value) {
@@ -104,7 +125,9 @@ fn date(value: &Json) -> Option<i64> {
             _ => None,
         },
         _ => None,
-    }
+    };
+    // What lies beyond the years that there are would be read by nothing.
+    moment.and_then(|at| civil::moved(at, 0))
 }
 
 fn object_id(text: &str) -> Option<[u8; 12]> {
@@ -217,6 +240,24 @@ mod tests {
     fn a_date_that_cannot_be_read_is_found() {
         let value =
             read(&json!({ "a": [{ "$date": "9999-12-31T23:59:59Z" }, { "b": { "$date": "soon" } }] }));
-        assert_eq!(unreadable_date(&value), Some("soon"));
+        assert!(unreadable(&value).unwrap().starts_with("\"soon\" is no date"));
+    }
+
+    #[test]
+    fn no_form_is_taken_for_an_object() {
+        for (form, reason) in [
+            (json!({ "$date": 1.5 }), "1.5 is no date"),
+            (json!({ "$date": null }), "null is no date"),
+            (json!({ "$date": true }), "true is no date"),
+            (json!({ "$date": { "$numberLong": "x" } }), "what stands there is no date"),
+            (json!({ "$date": 8_640_000_000_000_001_i64 }), "8640000000000001 is no date"),
+            (json!({ "$date": "9999-12-31T23:59:59-05:00" }), "\"9999-12-31T23:59:59-05:00\" is no date"),
+            (json!({ "$oid": "x" }), "\"x\" is no $oid"),
+            (json!({ "$numberLong": "x" }), "\"x\" is no $numberLong"),
+            (json!({ "$regularExpression": "x" }), "\"x\" is no $regularExpression"),
+        ] {
+            let refusal = unreadable(&read(&json!([form])));
+            assert!(refusal.as_ref().is_some_and(|it| it.starts_with(reason)), "{form}: {refusal:?}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value as Json;
 
-use super::database::{DatabaseError, reach};
+use super::database::{DatabaseError, Path, Reached, reach};
 use super::environment::text;
 use super::failure::CloudFailure;
 use super::value::{Document, Value};
@@ -259,7 +259,7 @@ impl Index {
         let mut combinations = 1_usize;
         let mut longest = 0;
         for (path, _) in &self.plan.keys {
-            let keys = keys_at(document, path);
+            let keys = keys_of(&reach(document, &Path::new(path)));
             combinations = combinations.saturating_mul(keys.len());
             longest += keys.iter().map(Key::length).max().unwrap_or(0);
         }
@@ -278,7 +278,7 @@ impl Index {
 
     fn first_keys(&self, document: &Document) -> BTreeSet<Key> {
         match self.plan.keys.first() {
-            Some((path, direction)) if direction != "2dsphere" => keys_at(document, path),
+            Some((path, direction)) if direction != "2dsphere" => keys_of(&reach(document, &Path::new(path))),
             _ => BTreeSet::new(),
         }
     }
@@ -287,7 +287,7 @@ impl Index {
     fn tuples(&self, document: &Document) -> Vec<Vec<Key>> {
         let mut tuples: Vec<Vec<Key>> = vec![Vec::new()];
         for (path, _) in &self.plan.keys {
-            let keys = keys_at(document, path);
+            let keys = keys_of(&reach(document, &Path::new(path)));
             let longer = tuples.iter().flat_map(|tuple| {
                 keys.iter().map(move |key| tuple.iter().chain([key]).cloned().collect::<Vec<Key>>())
             });
@@ -297,10 +297,10 @@ impl Index {
     }
 }
 
-/// The values at a path. Of an array these are its elements and the array itself; nothing counts as null.
-pub(crate) fn keys_at(document: &Document, path: &str) -> BTreeSet<Key> {
+/// The values at places. Of an array these are its elements and the array itself; nothing counts as null.
+pub(crate) fn keys_of(places: &[Reached<'_>]) -> BTreeSet<Key> {
     let mut keys = BTreeSet::new();
-    for place in reach(document, path) {
+    for place in places {
         if let Some(Value::Array(items)) = place.value {
             keys.extend(items.iter().map(Key::of));
         }

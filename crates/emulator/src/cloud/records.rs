@@ -41,9 +41,6 @@ fn lines(file: &[u8]) -> impl Iterator<Item = Record> + '_ {
         let line = line.map_err(|_| format!("line {at} is not UTF-8"))?;
         let json: Json = serde_json::from_str(&line).map_err(|error| format!("line {at}: {error}"))?;
         let value = ejson::read(&json);
-        if let Some(text) = ejson::unreadable_date(&value) {
-            return Err(format!("line {at}: {:?} is no date", shortened(text)));
-        }
         match value {
             Value::Object(fields) => nested(fields).map_err(|reason| format!("line {at}: {reason}")),
             _ => Err(format!("line {at} is no document")),
@@ -73,6 +70,9 @@ fn cell_value(cell: &str) -> Value {
 
 /// Names with dots are paths. Two ways to one place are ambiguous, and refused.
 fn nested(fields: Document) -> Record {
+    if let Some(reason) = fields.iter().find_map(|(_, value)| ejson::unreadable(value)) {
+        return Err(reason);
+    }
     let mut document = Document::new();
     for (name, value) in fields {
         if name.split('.').any(|part| part.is_empty() || part.starts_with('$')) {
@@ -167,6 +167,14 @@ mod tests {
             first(Form::Lines, file).unwrap(),
             file.lines().next().unwrap().trim_start_matches('\u{feff}')
         );
+    }
+
+    #[test]
+    fn a_date_that_is_none_is_refused_in_lines_and_in_tables() {
+        let line = first(Form::Lines, r#"{"a":[{"$date":true}]}"#).unwrap_err();
+        assert!(line.starts_with("line 1: true is no date"), "{line}");
+        let cell = first(Form::Table, "a\n\"{\"\"$oid\"\":\"\"x\"\"}\"\n").unwrap_err();
+        assert!(cell.contains("\"x\" is no $oid"), "{cell}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::error::{Outcome, refuse};
-use super::pattern::Compiled;
+use super::pattern::Search;
 use crate::cloud::measure::{DEEPEST_DOCUMENT, Measure};
 use crate::cloud::value::Value;
 
@@ -31,7 +31,7 @@ struct Spent {
     held: Cell<u64>,
     fleeting: Cell<u64>,
     /// By pattern and options.
-    patterns: RefCell<HashMap<(String, String), Rc<Compiled>>>,
+    patterns: RefCell<HashMap<(String, String), Rc<Search>>>,
 }
 
 /// Gives up, when dropped, what was made for a document.
@@ -128,8 +128,8 @@ impl Budget {
         &self,
         pattern: &str,
         options: &str,
-        compile: impl FnOnce() -> Outcome<Compiled>,
-    ) -> Outcome<Rc<Compiled>> {
+        compile: impl FnOnce() -> Outcome<Search>,
+    ) -> Outcome<Rc<Search>> {
         let mut patterns = self.0.patterns.borrow_mut();
         let name = (pattern.to_owned(), options.to_owned());
         if let Some(known) = patterns.get(&name) {

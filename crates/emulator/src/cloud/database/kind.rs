@@ -52,16 +52,20 @@ pub(super) fn is(value: &Value, wanted: &str) -> bool {
     name(value) == wanted || (wanted == "number" && value.as_f64().is_some())
 }
 
-/// The types that `$type` asks for: one name or number, or a list of them.
+/// The types that `$type` asks for, each once: one name or number, or a list of them.
 pub(super) fn parse(asked: &Value) -> Outcome<Vec<&'static str>> {
-    match asked {
-        Value::Array(items) if items.is_empty() => refuse("$type must match at least one type"),
-        Value::Array(items) => items.iter().map(parse_one).collect(),
-        single => Ok(vec![parse_one(single)?]),
-    }
+    let mut all = match asked {
+        Value::Array(items) if items.is_empty() => return refuse("$type must match at least one type"),
+        Value::Array(items) => items.iter().map(parse_one).collect::<Outcome<Vec<_>>>()?,
+        single => vec![parse_one(single)?],
+    };
+    all.sort_unstable();
+    all.dedup();
+    Ok(all)
 }
 
-fn parse_one(asked: &Value) -> Outcome<&'static str> {
+/// A type by its name or number.
+pub(super) fn parse_one(asked: &Value) -> Outcome<&'static str> {
     if let Some(text) = asked.as_str() {
         let found = KINDS.iter().find(|(name, _)| *name == text);
         return found
@@ -85,6 +89,12 @@ mod tests {
     #[test]
     fn types_have_names_and_numbers() {
         assert_eq!(parse(&Value::Int(16)), parse(&Value::from("int")));
+    }
+
+    #[test]
+    fn each_type_counts_once() {
+        let asked: Vec<Value> = ["int", "string", "int"].map(Value::from).into();
+        assert_eq!(parse(&asked.into()), Ok(vec!["int", "string"]));
     }
 
     #[test]

@@ -14,11 +14,15 @@ mod geo;
 mod hostile_tests;
 mod kind;
 mod number;
+#[cfg(test)]
+mod ordinary_tests;
 mod output_size;
 mod path;
 mod pattern;
 mod project;
+mod reach;
 mod sort;
+mod sought;
 mod stages;
 #[cfg(test)]
 mod testing;
@@ -28,8 +32,8 @@ pub(crate) use error::DatabaseError;
 pub(crate) use expr::Variables;
 pub(crate) use filter::{Filter, is_operators};
 pub(crate) use output_size::OutputSize;
-pub(crate) use path::reach;
 pub(crate) use project::Projection;
+pub(crate) use reach::{Path, Reached, reach};
 pub(crate) use sort::SortOrder;
 pub(crate) use stages::{Surroundings, run};
 pub(crate) use update::{Occasion, Update};

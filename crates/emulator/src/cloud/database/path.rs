@@ -1,12 +1,9 @@
-//! Dotted paths, in the three ways in which MongoDB walks them.
+//! Dotted paths, in two of the three ways in which MongoDB walks them; a query's path is [another](super::reach).
 //!
-//! A query's path ([`reach`]) goes through arrays of documents and takes numbers as indexes. An expression's path
-//! ([`gather`]) collects from arrays and knows no indexes. An update's path ([`locate`]) is first made concrete, so
+//! An expression's path ([`gather`]) collects from arrays and knows no indexes. An update's path ([`locate`]) is first made concrete, so
 //! that what is left are names and indexes of one place; then [`get`], [`put`] and [`take`] work on that place.
 //!
 //! Deliberately absent: array filters (`a.$[name]`), which cloud development cannot send.
-
-use std::collections::HashSet;
 
 use super::budget::Budget;
 use super::error::{Outcome, refuse};
@@ -25,98 +22,30 @@ const LONGEST_TEXT: usize = 1_024;
 
 /// Refuses a path that is longer than any document is deep.
 pub(super) fn check_length(path: &str) -> Outcome<()> {
-    check_parts(&path.split('.').collect::<Vec<_>>())
+    check_bytes(path.len())?;
+    check_names(path.split('.').count())
 }
 
 /// The same of a path in parts.
 pub(super) fn check_parts(path: &[&str]) -> Outcome<()> {
-    if path.len() > LONGEST {
-        return refuse(format!("a path has {LONGEST} names at most"));
-    }
-    // Paths are written into as many documents as a request is about.
-    if path.iter().map(|part| part.len() + 1).sum::<usize>() > LONGEST_TEXT + 1 {
+    check_bytes(path.iter().map(|part| part.len() + 1).sum::<usize>().saturating_sub(1))?;
+    check_names(path.len())
+}
+
+/// Refuses a path of too many bytes. Paths are written into as many documents as a request is about.
+pub(super) fn check_bytes(bytes: usize) -> Outcome<()> {
+    if bytes > LONGEST_TEXT {
         return refuse(format!("a path has {LONGEST_TEXT} bytes at most"));
     }
     Ok(())
 }
 
-/// A place that a query's path leads to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reached<'a> {
-    /// What is there, if anything.
-    pub(crate) value: Option<&'a Value>,
-    /// The index in the outermost array that the path went through without naming an index.
-    pub(super) index: Option<usize>,
-}
-
-/// The places that a query's path leads to. An array at the end is one place; its elements are not.
-pub(crate) fn reach<'a>(document: &'a Document, path: &str) -> Vec<Reached<'a>> {
-    walked(document, path).found
-}
-
-/// The same within a budget. The walk is charged when it is over: one of them looks at each value of a document once, or
-/// as often as the path has numbers.
-pub(super) fn reach_within<'a>(
-    document: &'a Document,
-    path: &str,
-    budget: &Budget,
-) -> Outcome<Vec<Reached<'a>>> {
-    let walk = walked(document, path);
-    budget.work(walk.found.len() as u64 + walk.passed / 4)?;
-    Ok(walk.found)
-}
-
-fn walked<'a>(document: &'a Document, path: &str) -> Walk<'a> {
-    let parts: Vec<&str> = path.split('.').collect();
-    let mut walk = Walk { found: Vec::new(), seen: HashSet::new(), passed: 0 };
-    walk.descend(document, &parts, None);
-    walk
-}
-
-struct Walk<'a> {
-    found: Vec<Reached<'a>>,
-    /// Arrays where the path forked, with the length of the path that was left. Forks behind forks would lead to the
-    /// same places over and over.
-    seen: HashSet<(*const Value, usize)>,
-    /// How many elements of arrays it went past.
-    passed: u64,
-}
-
-impl<'a> Walk<'a> {
-    fn descend(&mut self, document: &'a Document, parts: &[&str], index: Option<usize>) {
-        if let Some((first, rest)) = parts.split_first() {
-            self.follow(document.get(first), rest, index);
-        }
+/// Refuses a path of too many names.
+pub(super) fn check_names(names: usize) -> Outcome<()> {
+    if names > LONGEST {
+        return refuse(format!("a path has {LONGEST} names at most"));
     }
-
-    fn follow(&mut self, value: Option<&'a Value>, rest: &[&str], index: Option<usize>) {
-        let Some((next, after)) = rest.split_first() else {
-            self.found.push(Reached { value, index });
-            return;
-        };
-        match value {
-            Some(Value::Object(inner)) => self.descend(inner, rest, index),
-            Some(place @ Value::Array(items)) => {
-                let number = place_in_array(next);
-                if number.is_some() && !self.seen.insert((std::ptr::from_ref(place), rest.len())) {
-                    return;
-                }
-                self.passed += items.len() as u64;
-                for (at, item) in items.iter().enumerate() {
-                    // A number is an index first: documents that have no field of that name are not asked for it.
-                    if let Value::Object(inner) = item
-                        && (number.is_none() || inner.get(next).is_some())
-                    {
-                        self.descend(inner, rest, index.or(Some(at)));
-                    }
-                }
-                if let Some(item) = number.and_then(|at| items.get(at)) {
-                    self.follow(Some(item), after, index);
-                }
-            }
-            _ => self.found.push(Reached { value: None, index }),
-        }
-    }
+    Ok(())
 }
 
 /// What an expression's path gives: from an array, the array of what its documents give.
@@ -211,7 +140,7 @@ fn spread(document: &Document, places: &[Vec<String>], budget: &Budget) -> Outco
 }
 
 /// The place in an array that a step names: a number as it is written in documents, without sign and leading zeros.
-fn place_in_array(step: &str) -> Option<usize> {
+pub(super) fn place_in_array(step: &str) -> Option<usize> {
     let canonical = step == "0" || !step.starts_with(['0', '+']);
     canonical.then(|| step.parse().ok()).flatten()
 }
@@ -312,10 +241,6 @@ mod tests {
     use super::super::testing::{doc, value};
     use super::*;
 
-    fn reached(document: serde_json::Value, path: &str) -> Vec<Option<Value>> {
-        reach(&doc(document), path).iter().map(|place| place.value.cloned()).collect()
-    }
-
     fn steps(path: &str) -> Vec<String> {
         path.split('.').map(str::to_owned).collect()
     }
@@ -328,42 +253,6 @@ mod tests {
         let mut document = doc(document);
         put(&mut document, &steps(path), Value::Int(7), &Budget::default()).unwrap();
         document
-    }
-
-    #[test]
-    fn a_path_goes_through_documents() {
-        assert_eq!(reached(json!({"a": {"b": 1}}), "a.b"), [Some(Value::Int(1))]);
-    }
-
-    #[test]
-    fn a_path_goes_through_arrays_of_documents() {
-        assert_eq!(
-            reached(json!({"a": [{"b": 1}, 5, {"b": 2}]}), "a.b"),
-            [Some(Value::Int(1)), Some(Value::Int(2))]
-        );
-    }
-
-    #[test]
-    fn a_number_is_an_index() {
-        assert_eq!(reached(json!({"a": [{"b": 1}, {"b": 2}]}), "a.1.b"), [Some(Value::Int(2))]);
-    }
-
-    #[test]
-    fn a_number_with_a_leading_zero_or_a_sign_is_none() {
-        assert_eq!(reached(json!({"a": [7, 8]}), "a.01"), []);
-        assert_eq!(reached(json!({"a": [7, 8]}), "a.+1"), []);
-    }
-
-    #[test]
-    fn a_path_that_leads_nowhere_reaches_a_missing_value() {
-        assert_eq!(reached(json!({"a": 1}), "a.b"), [None]);
-    }
-
-    #[test]
-    fn the_index_of_the_outermost_array_is_remembered() {
-        let document = doc(json!({"a": [{"b": 1}, {"b": 2}]}));
-        let indexes: Vec<_> = reach(&document, "a.b").iter().map(|place| place.index).collect();
-        assert_eq!(indexes, [Some(0), Some(1)]);
     }
 
     #[test]
@@ -388,12 +277,6 @@ mod tests {
     fn arrays_are_not_filled_up_without_end() {
         let refused = put(&mut doc(json!({"a": []})), &steps("a.100001"), Value::Null, &Budget::default());
         assert_eq!(refused.unwrap_err().to_string(), "can't backfill more than 100000 elements");
-    }
-
-    #[test]
-    fn a_path_that_forks_at_every_step_reaches_each_place_once() {
-        let nested = (0..45).fold(json!(1), |inner, _| json!([{ "0": inner }]));
-        assert!(reached(json!({ "a": nested }), &format!("a{}", ".0".repeat(67))).len() < 100);
     }
 
     #[test]

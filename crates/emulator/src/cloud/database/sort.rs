@@ -6,7 +6,8 @@ use std::cmp::Ordering;
 
 use super::budget::Budget;
 use super::error::{Outcome, refuse};
-use super::path::reach_within;
+use super::reach::{Path, reach_within};
+use crate::cloud::measure::Measure;
 use crate::cloud::value::{Document, Value};
 
 /// The most keys. MongoDB's own limit, which is that of fields in an index.
@@ -14,7 +15,7 @@ const MOST_KEYS: usize = 32;
 
 /// By what to sort.
 #[derive(Clone, Debug)]
-pub(crate) struct SortOrder(Vec<(String, Direction)>);
+pub(crate) struct SortOrder(Vec<(Path, Direction)>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Direction {
@@ -32,8 +33,8 @@ impl SortOrder {
             return refuse(format!("a sort has {MOST_KEYS} keys at most"));
         }
         let keys = order.iter().map(|(path, direction)| match direction.as_f64() {
-            Some(1.0) => Ok((path.to_owned(), Direction::Up)),
-            Some(-1.0) => Ok((path.to_owned(), Direction::Down)),
+            Some(1.0) => Ok((Path::new(path), Direction::Up)),
+            Some(-1.0) => Ok((Path::new(path), Direction::Down)),
             _ => refuse("$sort key ordering must be 1 (for ascending) or -1 (for descending)"),
         });
         Ok(SortOrder(keys.collect::<Outcome<_>>()?))
@@ -88,13 +89,13 @@ fn compare_keys(a: Option<&Value>, b: Option<&Value>) -> Ordering {
     }
 }
 
-fn key(document: &Document, path: &str, direction: Direction, budget: &Budget) -> Outcome<Key> {
+fn key(document: &Document, path: &Path, direction: Direction, budget: &Budget) -> Outcome<Key> {
     let mut keys: Vec<Option<&Value>> = Vec::new();
     for place in reach_within(document, path, budget)? {
         match place.value {
             Some(Value::Array(items)) if items.is_empty() => keys.push(None),
-            Some(Value::Array(items)) => {
-                budget.each(items.len())?;
+            Some(value @ Value::Array(items)) => {
+                budget.work(Measure::of(value).values)?;
                 keys.extend(items.iter().map(Some));
             }
             Some(value) => keys.push(Some(value)),
@@ -110,7 +111,8 @@ fn key(document: &Document, path: &str, direction: Direction, budget: &Budget) -
 
 /// Puts values in order, as `$push` with `$sort` does: by themselves, or by their fields.
 pub(super) fn sort_values(values: &mut [Value], order: &Value, budget: &Budget) -> Outcome<()> {
-    budget.work(values.len() as u64 * u64::from(values.len().checked_ilog2().unwrap_or(0)))?;
+    let all: u64 = values.iter().map(|value| Measure::of(value).values).sum();
+    budget.work(all * u64::from(values.len().checked_ilog2().unwrap_or(0)))?;
     match order {
         Value::Object(fields) => {
             let order = SortOrder::parse(fields)?;

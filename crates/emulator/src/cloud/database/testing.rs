@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use crate::chance::Chance;
 use crate::cloud::ejson;
 use crate::cloud::value::{Document, Value};
 
@@ -26,4 +27,12 @@ pub(super) fn docs(json: Json) -> Vec<Document> {
 /// A document as plain JSON.
 pub(super) fn shown(document: &Document) -> Json {
     ejson::plain(&Value::Object(document.clone()))
+}
+
+/// A text of so many of these characters.
+pub(super) fn random(characters: &str, length: usize) -> String {
+    let characters: Vec<char> = characters.chars().collect();
+    let mut chance = Chance::seeded(7);
+    let mut any = || usize::try_from(chance.next_u64() >> 33).unwrap() % characters.len();
+    (0..length).map(|_| characters[any()]).collect()
 }

@@ -7,7 +7,11 @@ pub(super) struct Grammar<'c> {
     pub(super) chance: &'c mut Chance,
 }
 
-const FIELDS: [&str; 22] = [
+/// A path as long as paths may be.
+const LONG_PATH: &str = "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.\
+    a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a";
+
+const FIELDS: [&str; 24] = [
     "a",
     "b",
     "n",
@@ -30,6 +34,8 @@ const FIELDS: [&str; 22] = [
     "n.$",
     "n.$[]",
     "n.$[].x",
+    "a.a",
+    LONG_PATH,
 ];
 
 /// Operators of the aggregation, those that make much among them.
@@ -100,13 +106,10 @@ impl Grammar<'_> {
         let chain = "db.collection('c')";
         match self.below(13) {
             12 => {
-                let (word, times) = (self.one_of(&["or", "and", "nor"]), [10, 300, 20_000]);
-                let times = times.get(self.below(3)).copied().unwrap_or(1);
-                format!(
-                    "const c={};{chain}.where(_.{word}([{}])).get()",
-                    self.condition(2),
-                    "c,".repeat(times)
-                )
+                let (word, times) = (self.one_of(&["or", "and", "nor"]), [10, 300, 20_000, 60_000]);
+                let times = times.get(self.below(4)).copied().unwrap_or(1);
+                let condition = if self.below(2) == 0 { self.condition(2) } else { self.comparison() };
+                format!("const c={condition};{chain}.where(_.{word}([{}])).get()", "c,".repeat(times))
             }
             0..=2 => format!("{chain}{}.get()", self.query(4)),
             3 => format!("{chain}.where({}).count()", self.condition(4)),
@@ -236,8 +239,35 @@ impl Grammar<'_> {
         }
     }
 
+    /// A comparison with something large.
+    fn comparison(&mut self) -> String {
+        let mut numbers: Vec<String> = (0..400).map(|at| at.to_string()).collect();
+        numbers.push(self.number());
+        let object = format!("{{x:[{}]}}", numbers.join(","));
+        let types = "'string',".repeat(1 + self.below(9_000));
+        match self.below(5) {
+            0 => format!("{{n:_.in([{object},{},{object}])}}", self.value(1)),
+            1 => format!("{{n:{{$type:[{types}]}}}}"),
+            2 => format!("{{'{LONG_PATH}':{}}}", self.value(1)),
+            _ => format!("{{n:_.{}({object})}}", self.one_of(&["eq", "neq", "gt", "lte"])),
+        }
+    }
+
+    /// A name that may be long.
+    fn name(&mut self) -> String {
+        let times = [1, 1, 1, 100, 100_000].get(self.below(5)).copied().unwrap_or(1);
+        self.one_of(&["a", "x", "long"]).repeat(times)
+    }
+
     fn schema(&mut self, depth: usize) -> String {
-        match self.below(if depth == 0 { 6 } else { 11 }) {
+        match self.below(if depth == 0 { 6 } else { 14 }) {
+            11 => format!("{{properties:{{'{}':{{}}}}}}", self.name()),
+            12 => format!("{{not:{{required:['{}']}}}}", self.name()),
+            13 => {
+                let types =
+                    self.list(12, |it| format!("'{}'", it.one_of(&["string", "int", "array", "date"])));
+                format!("{{not:{{bsonType:[{types}]}}}}")
+            }
             0 => format!("{{bsonType:'{}'}}", self.one_of(&["string", "int", "array", "object", "date"])),
             1 => format!("{{minLength:{},maxLength:{}}}", self.below(9), self.below(99)),
             2 => format!("{{enum:[{},{}]}}", self.value(depth), self.value(depth)),
@@ -325,9 +355,22 @@ impl Grammar<'_> {
     fn expression(&mut self, depth: usize) -> String {
         match self.below(if depth == 0 { 2 } else { 12 }) {
             10 => {
-                let text =
-                    self.one_of(&["2020-01-01", "2020/1/2 3:04 +0800", "9999-12-31T23:59:59Z", "$b", ""]);
-                format!("$.dateFromString({{dateString:'{text}'}})")
+                let text = self.one_of(&[
+                    "2020-01-01",
+                    "2020/1/2 3:04 +0800",
+                    "9999-12-31T23:59:59Z",
+                    "$b",
+                    "1-",
+                    "1 ",
+                    "",
+                ]);
+                let times = [1, 1, 1, 100_000].get(self.below(4)).copied().unwrap_or(1);
+                let each = format!("$.dateFromString({{dateString:'{}',onError:1}})", text.repeat(times));
+                if self.below(3) == 0 {
+                    format!("$.map({{input:$.range([0,1000]),in:{each}}})")
+                } else {
+                    each
+                }
             }
             11 => {
                 let (year, month, hour) = (self.number(), self.number(), self.number());
@@ -364,8 +407,9 @@ impl Grammar<'_> {
             }
             16 => {
                 let (near, distance) = (self.shape(), self.number());
+                let key = if self.below(2) == 0 { String::new() } else { format!("key:'{field}',") };
                 format!(
-                    ".geoNear({{near:{near},distanceField:'d',key:'{field}',maxDistance:{distance},spherical:true}})"
+                    ".geoNear({{near:{near},distanceField:'d',{key}maxDistance:{distance},spherical:true}})"
                 )
             }
             0 => format!(".match({})", self.condition(depth)),

@@ -33,7 +33,20 @@ const DOCUMENTS: &str = "db.collection('c').add({data:[\
     {_id:'4',a:'1',n:[[1],[2,[3]]],b:/x/i},\
     {_id:'5',a:{x:1,y:2},area:db.Geo.Polygon([db.Geo.LineString([db.Geo.Point(0,0),db.Geo.Point(3,0),\
      db.Geo.Point(3,3),db.Geo.Point(0,0)])])},\
-    LARGE]})";
+    LARGE,DEEP,SIMILAR]})";
+
+/// A document in which a list stands far below.
+fn deep() -> String {
+    let numbers: Vec<String> = (0..8000).map(|at| at.to_string()).collect();
+    format!("{{_id:'7',a:{}[{}]{}}}", "{a:".repeat(88), numbers.join(","), "}".repeat(88))
+}
+
+/// A document with a list of objects that are the same but for their last number.
+fn similar() -> String {
+    let numbers: Vec<String> = (0..400).map(|at| at.to_string()).collect();
+    let objects: Vec<String> = (0..40).map(|at| format!("{{x:[{},{at}]}}", numbers.join(","))).collect();
+    format!("{{_id:'8',n:[{}]}}", objects.join(","))
+}
 
 /// A document in which there is much to look at.
 fn large() -> String {
@@ -57,9 +70,11 @@ fn large() -> String {
 fn environment() -> Environment {
     let mut environment = Environment::default();
     let mut chance = Chance::seeded(1);
+    let documents =
+        DOCUMENTS.replace("LARGE", &large()).replace("DEEP", &deep()).replace("SIMILAR", &similar());
     for (call, body) in [
         (CloudCall::CollectionAdd, json!({ "collection_name": "c" })),
-        (CloudCall::Add, json!({ "query": DOCUMENTS.replace("LARGE", &large()) })),
+        (CloudCall::Add, json!({ "query": documents })),
     ] {
         carry_out(&mut environment, call, &body, &mut chance).unwrap();
     }
@@ -141,7 +156,7 @@ fn any_text_is_answered() {
     let first = setting("TOKENWARD_FUZZ_SEED", &[("", 1)]).unwrap_or(1);
     let duration = setting("TOKENWARD_FUZZ", &TIMES).map_or(SHORT, Duration::from_secs);
     let (so_far, dones) = (running(), carry_out_all(first));
-    let mut accepted = 0_u64;
+    let (mut accepted, mut slowest) = (0_u64, Duration::ZERO);
     let mut seed = first;
     let repeat = |seed: u64| {
         format!(
@@ -153,6 +168,7 @@ fn any_text_is_answered() {
             eprintln!("from here: {}", repeat(seed));
         }
         let shown = || mutation::text(seed).chars().take(2000).collect::<String>();
+        let one = running();
         match dones.recv_timeout(LONGEST) {
             Ok(is_accepted) => accepted += u64::from(is_accepted),
             Err(RecvTimeoutError::Timeout) => {
@@ -160,12 +176,16 @@ fn any_text_is_answered() {
             }
             Err(RecvTimeoutError::Disconnected) => panic!("a panic\n{}\n{}", repeat(seed), shown()),
         }
+        slowest = slowest.max(one());
         let memory = peak_memory();
         assert!(memory < MOST_MEMORY, "{memory} KiB\n{}\n{}", repeat(seed), shown());
         seed += 1;
     }
     let texts = seed - first;
-    eprintln!("{texts} texts, {accepted} of them carried out, {} MiB at the most", peak_memory() / 1024);
+    let memory = peak_memory() / 1024;
+    eprintln!(
+        "{texts} texts, {accepted} of them carried out, {slowest:?} for one and {memory} MiB at the most"
+    );
     // A grammar that makes nothing but mistakes would find nothing.
     assert!(accepted * 20 > texts, "{accepted} of {texts} texts were carried out");
 }

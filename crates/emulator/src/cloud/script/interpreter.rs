@@ -322,8 +322,8 @@ fn whole(fields: IndexMap<String, Item>) -> Result<Item, String> {
     if let Some(value) = ejson::recognised(&document) {
         return Ok(Item::Value(value));
     }
-    match ejson::date_of(&document) {
-        Some(text) => Err(format!("{text:?} is no date: a $date is written like 2020-12-31T23:59:59Z")),
+    match ejson::unreadable_form(&document) {
+        Some(reason) => Err(reason),
         None => Ok(Item::Value(Value::Object(document))),
     }
 }

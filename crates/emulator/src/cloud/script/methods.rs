@@ -69,12 +69,21 @@ fn date(arguments: Vec<Item>, now: i64) -> Done {
         Some(Some(value)) => value.as_i64(),
         Some(None) => None,
     };
-    moment.map(|at| Item::Value(Value::Date(at))).ok_or_else(|| "Date needs milliseconds or text".to_owned())
+    let moment = moment.and_then(|at| civil::moved(at, 0));
+    moment
+        .map(|at| Item::Value(Value::Date(at)))
+        .ok_or_else(|| "Date needs milliseconds or text, of a moment before the year 10000".to_owned())
 }
 
-/// What `new Date(text)` reads, as far as it is ISO 8601: without an offset it is in UTC, where functions run.
+/// What `new Date(text)` reads: ISO 8601, also without day or month, and the same with slashes. Without an offset it is
+/// in UTC, where functions run.
 fn parse_date(text: &str) -> Option<i64> {
-    let written = Written::read(text)?;
+    let rest = match text.len() {
+        4 => "-01-01",
+        7 => "-01",
+        _ => "",
+    };
+    let written = Written::read_loosely(&format!("{text}{rest}"))?;
     written.moment().or_else(|| (written.has_time || text.len() <= 10).then(|| civil::millis(written.civil)))
 }
 
@@ -133,7 +142,11 @@ pub(super) fn call(global: Global, name: &str, arguments: Vec<Item>, now: i64) -
         (Global::Db, "serverDate") => {
             let offset = first_value(arguments, now);
             let offset = offset.as_ref().and_then(|value| value.as_object()?.get("offset")?.as_i64());
-            Ok(Item::ServerDate(offset.unwrap_or(0)))
+            let offset = offset.unwrap_or(0);
+            match civil::moved(now, offset) {
+                Some(_) => Ok(Item::ServerDate(offset)),
+                None => Err("serverDate needs an offset that stays before the year 10000".to_owned()),
+            }
         }
         (Global::Db, "RegExp") => regular_expression(arguments, now),
         (Global::Db, "ObjectId") => construct(&Item::Global(Global::ObjectId), arguments, now),

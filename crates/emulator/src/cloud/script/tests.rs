@@ -177,4 +177,40 @@ fn dates_go_to_the_end_of_the_year_9999() {
 fn a_date_that_cannot_be_read_is_refused() {
     let refusal = error("db.collection('c').where({a:{$date:'soon'}}).get()").to_string();
     assert!(refusal.contains("\"soon\" is no date"), "{refusal}");
+    for date in ["1.5", "null", "true", "{$numberLong:'x'}", "{$numberLong:'8640000000000001'}"] {
+        error(&format!("db.collection('c').where({{a:{{$date:{date}}}}}).get()"));
+    }
+    for form in ["{$oid:'x'}", "{$numberLong:'x'}"] {
+        let refusal = error(&format!("db.collection('c').where({{a:{form}}}).get()")).to_string();
+        assert!(refusal.contains("\"x\" is no $"), "{refusal}");
+    }
+}
+
+#[test]
+fn no_date_is_after_the_year_9999() {
+    for date in [
+        "new Date(8640000000000001)",
+        "new Date('9999-12-31T23:59:59-05:00')",
+        "db.serverDate({offset:8640000000000001})",
+    ] {
+        let refusal = error(&format!("db.collection('c').where({{a:{date}}}).get()")).to_string();
+        assert!(refusal.contains("before the year 10000"), "{refusal}");
+    }
+}
+
+#[test]
+fn dates_are_written_as_in_javascript() {
+    for (text, same) in [
+        ("2019", "2019-01-01T00:00:00Z"),
+        ("2019-02", "2019-02-01T00:00:00Z"),
+        ("2019/02/03", "2019-02-03T00:00:00Z"),
+        ("2019/2/3 4:05", "2019-02-03T04:05:00Z"),
+        ("2019-02-03T04:05:06.007", "2019-02-03T04:05:06.007Z"),
+    ] {
+        assert_eq!(
+            filter(&format!("{{a:new Date('{text}')}}")),
+            filter(&format!("{{a:new Date('{same}')}}"))
+        );
+    }
+    error("db.collection('c').where({a:new Date('19')}).get()");
 }

@@ -3,9 +3,9 @@
 use serde_json::Value as Json;
 
 use super::SdkFailure;
-use crate::cloud::ejson;
 use crate::cloud::request::{Find, Reach, Request, Verb};
 use crate::cloud::value::{Document, Value};
+use crate::cloud::{civil, ejson};
 
 type Read<T> = Result<T, SdkFailure>;
 
@@ -126,8 +126,8 @@ fn parsed(name: &str, text: &str, now: i64) -> Read<Value> {
     let json: Json = serde_json::from_str(text)
         .map_err(|error| SdkFailure::invalid(format!("{name} is no Extended JSON: {error}")))?;
     let value = with_dates(ejson::read(&json), now);
-    match ejson::unreadable_date(&value) {
-        Some(text) => Err(SdkFailure::invalid(format!("{name}: {text:?} is no date"))),
+    match ejson::unreadable(&value) {
+        Some(reason) => Err(SdkFailure::invalid(format!("{name}: {reason}"))),
         None => Ok(value),
     }
 }
@@ -138,7 +138,9 @@ fn with_dates(value: Value, now: i64) -> Value {
         Value::Object(fields) => match fields.get("$tcb_server_date") {
             Some(date) => {
                 let offset = date.as_object().and_then(|date| date.get("offset")?.as_i64());
-                Value::Date(now.saturating_add(offset.unwrap_or(0)))
+                // One that is too far away stays what no date is read from.
+                let date = civil::moved(now, offset.unwrap_or(0)).map(Value::Date);
+                date.unwrap_or_else(|| Document::from_iter([("$date".to_owned(), Value::Null)]).into())
             }
             None => Value::Object(
                 fields.into_iter().map(|(name, value)| (name, with_dates(value, now))).collect(),

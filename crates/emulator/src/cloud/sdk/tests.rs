@@ -115,6 +115,17 @@ async fn limits_of_documents_hold_here_too() {
 }
 
 #[tokio::test]
+async fn no_date_is_after_the_year_9999() {
+    let kit = Kit::new().await;
+    let far = json!({ "$tcb_server_date": { "offset": 8_640_000_000_000_001_i64 } });
+    for date in [far, json!({ "$date": 8_640_000_000_000_001_i64 }), json!({ "$date": null })] {
+        let refusal = kit.insert(json!({ "at": date })).await;
+        assert_eq!(refusal["code"], "INVALID_PARAM");
+        assert!(refusal["message"].as_str().unwrap().contains("is no date"), "{refusal}");
+    }
+}
+
+#[tokio::test]
 async fn a_document_that_is_as_it_should_be_is_returned() {
     let kit = Kit::new().await;
     let same = json!({ "query": "{\"_id\":\"a\"}", "data": "{\"$set\":{\"n\":1}}" });

@@ -8,7 +8,7 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{Span, Timestamp};
 
 use super::super::error::{DatabaseError, Outcome, refuse};
-use crate::cloud::civil::{self, Written};
+use crate::cloud::civil::{self, LONGEST, Written};
 
 /// How dates are written when nobody says how.
 const DEFAULT_FORMAT: &str = "%Y-%m-%dT%H:%M:%S.%LZ";
@@ -40,6 +40,9 @@ pub(super) enum Day {
 impl Zone {
     /// The zone of an offset or a name.
     pub(super) fn parse(text: &str) -> Outcome<Zone> {
+        if text.len() > LONGEST {
+            return refuse(format!("unrecognized time zone identifier: it is longer than {LONGEST} bytes"));
+        }
         if let Some(seconds) = offset_seconds(text) {
             let offset = Offset::from_seconds(seconds);
             return offset.map(|offset| Zone(TimeZone::fixed(offset))).or_else(|_| unknown(text));
@@ -117,7 +120,9 @@ impl Zone {
         let small = |number: i64| i8::try_from(number).unwrap_or(-1);
         let nanos = i32::try_from(milli * 1_000_000).unwrap_or(-1);
         let time = Time::new(small(hour), small(minute), small(second), nanos).map_err(out_of_range)?;
-        Ok(self.millis(date.to_datetime(time)))
+        let millis = self.millis(date.to_datetime(time));
+        // The last days of the year 9999 may be later than that in UTC.
+        civil::at(millis).map(|_| millis).ok_or_else(|| DatabaseError::new("date is out of range"))
     }
 }
 
@@ -182,35 +187,22 @@ fn written(local: Local, specifier: char) -> Outcome<String> {
 /// Reads a date in the forms of ISO 8601, with `/` for `-`, a space for `T` or before the offset, and single digits if
 /// need be. Without an offset of its own it is in the given zone, which must then be the only one.
 pub(super) fn read(text: &str, zone: Option<&Zone>) -> Outcome<i64> {
-    let Some(written) = Written::read(&as_iso(text.trim())) else {
+    if text.len() > LONGEST {
+        return refuse(format!("Error parsing date string: it is longer than {LONGEST} bytes"));
+    }
+    let Some(written) = Written::read_loosely(text) else {
         return refuse(format!("Error parsing date string '{text}'"));
     };
     match (written.moment(), zone) {
         (Some(_), Some(_)) => refuse(format!(
             "you cannot pass in a date/time string with time zone information together with a timezone argument: '{text}'"
         )),
+        (Some(moment), None) if civil::at(moment).is_none() => {
+            refuse(format!("Error parsing date string '{text}': it is after the year 9999"))
+        }
         (Some(moment), None) => Ok(moment),
         (None, zone) => Ok(zone.cloned().unwrap_or_default().millis(written.civil)),
     }
-}
-
-/// `2019/1/2 3:04:05 +0800` as `2019-01-02T03:04:05+0800`.
-fn as_iso(text: &str) -> String {
-    let mut words = text.split_ascii_whitespace();
-    let (day, time) = words.next().map_or(("", ""), |word| word.split_once(['T', 't']).unwrap_or((word, "")));
-    let padded = |number: &str| if number.len() == 1 { format!("0{number}") } else { number.to_owned() };
-    let mut iso = day.replace('/', "-").split('-').map(padded).collect::<Vec<String>>().join("-");
-    for word in (!time.is_empty()).then_some(time).into_iter().chain(words) {
-        // An offset, or the time, whose hour may be short.
-        if word.starts_with(['+', '-', 'Z']) {
-            iso.push_str(word);
-        } else {
-            let (hour, rest) = word.split_once(':').unwrap_or((word, ""));
-            let colon = if rest.is_empty() { "" } else { ":" };
-            iso.push_str(&format!("T{}{colon}{rest}", padded(hour)));
-        }
-    }
-    iso
 }
 
 #[cfg(test)]
@@ -289,6 +281,24 @@ mod tests {
         ] {
             assert_eq!(read(text, None).unwrap(), MOMENT, "{text}");
         }
+        assert_eq!(read("2019-1-1T3:4:5Z", None), read("2019-01-01T03:04:05Z", None));
+        assert_eq!(read("2019-1-1 3:4:5.5 +0800", None), read("2019-01-01T03:04:05.5+08:00", None));
+    }
+
+    #[test]
+    fn a_date_ends_with_the_year_9999_in_utc() {
+        let day = Day::Calendar { year: 9999, month: 12, day: 31 };
+        let west = Zone::parse("-05:00").unwrap();
+        assert!(west.assembled(day, [18, 59, 59, 999]).is_ok());
+        assert_eq!(west.assembled(day, [19, 0, 0, 0]).unwrap_err().to_string(), "date is out of range");
+        assert!(read("9999-12-31T23:00:00-05:00", None).is_err());
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused() {
+        assert!(read(&"1-".repeat(40), None).unwrap_err().to_string().ends_with("longer than 64 bytes"));
+        let zone = "+".to_owned() + &"0".repeat(80);
+        assert!(Zone::parse(&zone).unwrap_err().to_string().ends_with("longer than 64 bytes"));
     }
 
     #[test]

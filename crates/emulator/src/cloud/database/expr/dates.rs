@@ -92,7 +92,10 @@ fn to_string(call: &Call<'_>) -> Answer {
     let Some(zone) = zone(call, fields)? else {
         return NULL;
     };
-    Ok(Some(zone.text(millis(&date)?, format.as_deref())?.into()))
+    let text = zone.text(millis(&date)?, format.as_deref())?;
+    call.budget().work(text.len() as u64)?;
+    call.budget().bytes(text.len() as u64)?;
+    Ok(Some(text.into()))
 }
 
 fn from_string(call: &Call<'_>) -> Answer {

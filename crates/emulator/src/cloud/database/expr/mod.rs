@@ -90,7 +90,7 @@ fn literal(object: &Document, scope: &Scope<'_>) -> Answer {
     scope.budget.work(8)?;
     for (name, expression) in object.iter() {
         if let Some(value) = evaluate(expression, scope)? {
-            scope.budget.work(8)?;
+            scope.budget.work(8 + name.len() as u64 / 64)?;
             scope.budget.bytes(FIELD + name.len() as u64)?;
             built.set(name, value);
         }
@@ -109,15 +109,17 @@ fn operate(call: &Call<'_>) -> Answer {
 
 /// What stands behind one dollar sign is a path in the current document; behind two, a variable and a path in it.
 fn field(path: &str, scope: &Scope<'_>) -> Answer {
-    scope.budget.work(2)?;
+    path::check_bytes(path.len())?;
+    scope.budget.work(2 + path.len() as u64 / 8)?;
+    let parts: Vec<&str> = path.split('.').collect();
+    path::check_names(parts.len())?;
     if path.is_empty() {
         return refuse("'$' by itself is not a valid FieldPath");
     }
-    if path.split('.').any(str::is_empty) {
+    if parts.iter().any(|part| part.is_empty()) {
         return refuse(format!("FieldPath '{path}' must not have an empty part."));
     }
-    let Some(variable) = path.strip_prefix('$') else {
-        let parts: Vec<&str> = path.split('.').collect();
+    let (Some(variable), rest) = (path.strip_prefix('$'), parts.get(1..).unwrap_or_default()) else {
         return match scope.variables.get("CURRENT") {
             Some(Some(current)) => path::gather(current, &parts, scope.budget),
             Some(None) => Ok(None),
@@ -125,13 +127,12 @@ fn field(path: &str, scope: &Scope<'_>) -> Answer {
         };
     };
     scope.budget.work(scope.variables.count())?;
-    let (name, rest) = variable.split_once('.').map_or((variable, None), |(name, rest)| (name, Some(rest)));
-    let parts: Vec<&str> = rest.map_or_else(Vec::new, |rest| rest.split('.').collect());
+    let name = variable.split_once('.').map_or(variable, |(name, _)| name);
     match scope.variables.get(name) {
-        Some(Some(value)) => path::gather(value, &parts, scope.budget),
+        Some(Some(value)) => path::gather(value, rest, scope.budget),
         Some(None) => Ok(None),
         None => match name {
-            "ROOT" | "CURRENT" => within(scope, &parts),
+            "ROOT" | "CURRENT" => within(scope, rest),
             "REMOVE" => Ok(None),
             unknown => refuse(format!("Use of undefined variable: {unknown}")),
         },

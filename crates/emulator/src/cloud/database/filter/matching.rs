@@ -7,7 +7,7 @@ use super::super::error::Outcome;
 use super::super::expr::{Scope, Variables, evaluate};
 use super::super::geo::Geometry;
 use super::super::kind;
-use super::super::path::{Reached, reach_within};
+use super::super::reach::{Reached, reach_within};
 use super::{Clause, Comparison, Condition, Document, Filter, Match, Region, Test, Value};
 use crate::cloud::measure::Measure;
 
@@ -155,10 +155,13 @@ fn single(test: &Test, value: Option<&Value>, budget: &Budget) -> Outcome<bool> 
     budget.work(1 + breadth(value))?;
     let geometry = || value.map_or(Ok(None), |value| Geometry::stored(value, budget));
     Ok(match test {
-        Test::Compare(comparison, wanted) => compares(*comparison, wanted, value),
+        Test::Compare(comparison, wanted) => {
+            // A missing value equals `null`.
+            let order = wanted.compared(value.unwrap_or(&Value::Null), budget)?;
+            order.is_some_and(|order| comparison.holds(order))
+        }
         Test::In(values, patterns) => {
-            let found = value.unwrap_or(&Value::Null);
-            values.binary_search_by(|wanted| wanted.compare(found)).is_ok()
+            values.has(value.unwrap_or(&Value::Null), budget)?
                 || any(patterns, |pattern| value.map_or(Ok(false), |value| pattern.matches(value)))?
         }
         Test::Not(condition) => !on_value(condition, value, budget)?,
@@ -172,11 +175,14 @@ fn single(test: &Test, value: Option<&Value>, budget: &Budget) -> Outcome<bool> 
         }
         Test::Size(length) => value.and_then(Value::as_array).is_some_and(|items| items.len() == *length),
         Test::Pattern(pattern) => value.map_or(Ok(false), |value| pattern.matches(value))?,
-        Test::Type(kinds) => value.is_some_and(|value| kinds.iter().any(|wanted| kind::is(value, wanted))),
+        Test::Type(kinds) => {
+            budget.each(kinds.len() / 4)?;
+            value.is_some_and(|value| kinds.iter().any(|wanted| kind::is(value, wanted)))
+        }
         Test::Within(Region::Areas(region)) => match geometry()? {
             Some(own) => {
                 budget.work(own.pairs(region))?;
-                own.is_within(region)
+                own.is_within(region, budget)?
             }
             None => false,
         },
@@ -223,23 +229,14 @@ fn any<T>(all: &[T], mut holds: impl FnMut(&T) -> Outcome<bool>) -> Outcome<bool
     Ok(false)
 }
 
-/// Compares within one type. A missing value equals `null`.
-fn compares(comparison: Comparison, wanted: &Value, value: Option<&Value>) -> bool {
-    let value = value.unwrap_or(&Value::Null);
-    if value.rank() != wanted.rank() {
-        return false;
-    }
-    let is_nan = |value: &Value| value.as_f64().is_some_and(f64::is_nan);
-    let order = value.compare(wanted);
-    // NaN has a place in the order, but is less than nothing.
-    if order != Ordering::Equal && (is_nan(value) || is_nan(wanted)) {
-        return false;
-    }
-    match comparison {
-        Comparison::Equal => order == Ordering::Equal,
-        Comparison::Less => order == Ordering::Less,
-        Comparison::LessOrEqual => order != Ordering::Greater,
-        Comparison::Greater => order == Ordering::Greater,
-        Comparison::GreaterOrEqual => order != Ordering::Less,
+impl Comparison {
+    fn holds(self, order: Ordering) -> bool {
+        match self {
+            Comparison::Equal => order.is_eq(),
+            Comparison::Less => order.is_lt(),
+            Comparison::LessOrEqual => order.is_le(),
+            Comparison::Greater => order.is_gt(),
+            Comparison::GreaterOrEqual => order.is_ge(),
+        }
     }
 }

@@ -18,9 +18,10 @@ use super::budget::Budget;
 use super::error::{Outcome, refuse};
 use super::expr::Variables;
 use super::geo::{EARTH_RADIUS, Geometry, Point};
-use super::path;
 use super::pattern::Pattern;
+use super::reach::{Path, reach_within};
 use super::sort::SortOrder;
+use super::sought::{AnyOf, Sought};
 use crate::cloud::measure::Measure;
 use crate::cloud::value::{Document, Value};
 use schema::Schema;
@@ -47,7 +48,7 @@ enum Clause {
     None(Vec<Filter>),
     Expression(Value),
     Schema(Schema),
-    Field { path: String, condition: Condition },
+    Field { path: Path, condition: Condition },
 }
 
 /// What must all hold of one field.
@@ -56,9 +57,9 @@ pub(super) struct Condition(Vec<Test>);
 
 #[derive(Clone, Debug)]
 enum Test {
-    Compare(Comparison, Value),
-    /// One of these values, which are in order, or what one of these patterns is found in.
-    In(Vec<Value>, Vec<Pattern>),
+    Compare(Comparison, Sought),
+    /// One of these values, or what one of these patterns is found in.
+    In(AnyOf, Vec<Pattern>),
     Not(Condition),
     Exists,
     Modulo(i64, i64),
@@ -160,7 +161,7 @@ impl Filter {
         let mut measured = Vec::with_capacity(documents.len());
         for document in documents.drain(..) {
             let mut nearest = f64::INFINITY;
-            for place in path::reach_within(document.borrow(), path, &self.budget)? {
+            for place in reach_within(document.borrow(), path, &self.budget)? {
                 let metres = place.value.map_or(Ok(None), |value| near.distance(value, &self.budget))?;
                 nearest = nearest.min(metres.unwrap_or(f64::INFINITY));
             }
@@ -177,11 +178,11 @@ impl Filter {
         self.near().is_some()
     }
 
-    fn near(&self) -> Option<(&str, &Near)> {
+    fn near(&self) -> Option<(&Path, &Near)> {
         self.clauses.iter().find_map(|clause| match clause {
             Clause::All(filters) => filters.iter().find_map(Filter::near),
             Clause::Field { path, condition } => condition.0.iter().find_map(|test| match test {
-                Test::Near(near) => Some((path.as_str(), near)),
+                Test::Near(near) => Some((path, near)),
                 _ => None,
             }),
             _ => None,

@@ -4,8 +4,9 @@ use super::super::budget::Budget;
 use super::super::error::{DatabaseError, Outcome};
 use super::super::geo::Geometry;
 use super::super::kind;
-use super::super::path;
 use super::super::pattern::Pattern;
+use super::super::reach::Path;
+use super::super::sought::{AnyOf, Sought};
 use super::{
     Clause, Comparison, Condition, Document, Filter, Near, Point, Region, Schema, Test, Value, is_operators,
     refuse,
@@ -26,9 +27,8 @@ pub(super) fn filter(query: &Document, budget: &Budget) -> Outcome<Filter> {
                 return refuse(format!("unknown top level operator: {unknown}"));
             }
             path => {
-                path::check_length(path)?;
-                let condition = condition(value, budget)?;
-                clauses.push(Clause::Field { path: path.to_owned(), condition });
+                let path = Path::parse(path)?;
+                clauses.push(Clause::Field { path, condition: condition(value, budget)? });
             }
         }
     }
@@ -56,7 +56,7 @@ pub(super) fn condition(value: &Value, budget: &Budget) -> Outcome<Condition> {
             Ok(Condition(vec![Test::Pattern(Pattern::compile(pattern, options, budget)?)]))
         }
         Value::Object(operators) if is_operators(value) => operators_of(operators, budget),
-        literal => Ok(Condition(vec![Test::Compare(Comparison::Equal, literal.clone())])),
+        literal => Ok(Condition(vec![equal(literal)])),
     }
 }
 
@@ -78,10 +78,10 @@ fn operators_of(operators: &Document, budget: &Budget) -> Outcome<Condition> {
 fn test(name: &str, value: &Value, operators: &Document, budget: &Budget) -> Outcome<Test> {
     let negated = |test| Test::Not(Condition(vec![test]));
     match name {
-        "$eq" => Ok(Test::Compare(Comparison::Equal, value.clone())),
+        "$eq" => Ok(equal(value)),
         "$ne" => match value {
             Value::Regex(..) => refuse("Can't have regex as arg to $ne."),
-            _ => Ok(negated(Test::Compare(Comparison::Equal, value.clone()))),
+            _ => Ok(negated(equal(value))),
         },
         "$lt" => ordered(Comparison::Less, name, value),
         "$lte" => ordered(Comparison::LessOrEqual, name, value),
@@ -108,10 +108,14 @@ fn test(name: &str, value: &Value, operators: &Document, budget: &Budget) -> Out
     }
 }
 
+fn equal(value: &Value) -> Test {
+    Test::Compare(Comparison::Equal, Sought::new(value.clone()))
+}
+
 fn ordered(comparison: Comparison, name: &str, value: &Value) -> Outcome<Test> {
     match value {
         Value::Regex(..) => refuse(format!("Can't have RegEx as arg to predicate over field with {name}.")),
-        _ => Ok(Test::Compare(comparison, value.clone())),
+        _ => Ok(Test::Compare(comparison, Sought::new(value.clone()))),
     }
 }
 
@@ -127,8 +131,7 @@ fn one_of(name: &str, value: &Value, budget: &Budget) -> Outcome<Test> {
             literal => values.push(literal.clone()),
         }
     }
-    values.sort_by(Value::compare);
-    Ok(Test::In(values, patterns))
+    Ok(Test::In(AnyOf::new(values), patterns))
 }
 
 fn not(value: &Value, budget: &Budget) -> Outcome<Test> {
@@ -171,7 +174,7 @@ fn all(value: &Value, budget: &Budget) -> Outcome<Test> {
             Some(wanted) => element(wanted, budget),
             None => refuse("no $ expressions in $all"),
         },
-        literal => Ok(Test::Compare(Comparison::Equal, literal.clone())),
+        literal => Ok(equal(literal)),
     };
     Ok(Test::All(items.iter().map(each).collect::<Outcome<_>>()?))
 }

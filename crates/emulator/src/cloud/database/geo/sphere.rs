@@ -34,6 +34,20 @@ impl Point {
         Point { lng, lat, at: Vector([north.cos() * east.cos(), north.cos() * east.sin(), north.sin()]) }
     }
 
+    /// What is the same for points that are the same place, however they are written.
+    pub(super) fn place(self) -> (u64, u64) {
+        let is_pole = self.lat.abs() >= 90.0;
+        let lng = if is_pole {
+            0.0
+        } else if self.lng <= -180.0 {
+            180.0
+        } else {
+            self.lng
+        };
+        // There is a zero with a sign.
+        ((lng + 0.0).to_bits(), (self.lat + 0.0).to_bits())
+    }
+
     /// Whether another point is the same place, however it is written.
     pub(super) fn is_at(self, other: Point) -> bool {
         self.at.minus(other.at).length() < TOUCH
@@ -76,9 +90,18 @@ pub(crate) fn angle(a: Point, b: Point) -> f64 {
 }
 
 /// The point half-way along an edge.
-pub(super) fn middle((from, to): Edge) -> Point {
+fn middle((from, to): Edge) -> Point {
     let [x, y, z] = from.at.plus(to.at).0;
     Point::new(y.atan2(x).to_degrees(), z.atan2(x.hypot(y)).to_degrees())
+}
+
+/// The middles of the pieces of an edge that is cut at these points on it.
+pub(super) fn pieces(edge: Edge, mut cuts: Vec<Point>) -> impl Iterator<Item = Point> {
+    cuts.extend([edge.0, edge.1]);
+    cuts.sort_by(|a, b| angle(edge.0, *a).total_cmp(&angle(edge.0, *b)));
+    cuts.dedup_by(|a, b| a.is_at(*b));
+    let ends: Vec<Edge> = edges(&cuts).collect();
+    ends.into_iter().map(middle)
 }
 
 /// The angle from a point to the nearest point of an edge.
@@ -138,18 +161,15 @@ pub(super) fn in_ring(point: Point, ring: &[Point]) -> bool {
     if edges(ring).any(|edge| on_edge(point, edge)) {
         return true;
     }
+    // By how much the ring turns around the point, seen from the other side of the sphere. That is one turn, less half
+    // the area to the left of the ring, if the point lies there; without the turn if it does not. So it is more than
+    // half a turn, in one direction or the other, in the smaller of the two areas only.
     let p = point.at;
-    let (mut area, mut middle, mut turned) = (Vector([0.0; 3]), Vector([0.0; 3]), 0.0);
-    for (from, to) in edges(ring) {
-        let (a, b) = (from.at, to.at);
-        area = area.plus(a.cross(b));
-        middle = middle.plus(a);
-        // How far the ring turns around the point along this edge, counter-clockwise from outside.
-        let (left, right) = (p.cross(a), p.cross(b));
-        turned += p.dot(left.cross(right)).atan2(left.dot(right));
-    }
-    // The ring also turns around the point on the other side of the sphere, but in the other direction.
-    turned * area.dot(middle).signum() > PI
+    let turned: f64 = edges(ring)
+        .map(|(from, to)| (from.at.minus(p), to.at.minus(p)))
+        .map(|(a, b)| p.dot(a.cross(b)).atan2(a.dot(b)))
+        .sum();
+    turned.abs() > PI
 }
 
 /// Whether edges of a ring cross each other. `work` takes the steps that it takes to find out, or refuses.
@@ -228,6 +248,34 @@ mod tests {
         let mut ring = square();
         ring.reverse();
         assert!(in_ring(at(5.0, 5.0), &ring) && !in_ring(at(-175.0, -5.0), &ring));
+    }
+
+    /// A band along the equator, from 170° west to 150° east, with corners that are closer to each other in the west.
+    fn band() -> Vec<Point> {
+        let west = (0..50).map(|at| f64::from(at) / 10.0 - 170.0);
+        let east = (-16..=15).map(|at| f64::from(at) * 10.0);
+        let south: Vec<f64> = west.chain(east).collect();
+        let north = south.iter().rev().map(|lng| at(*lng, 5.0));
+        let mut ring: Vec<Point> = south.iter().map(|lng| at(*lng, -5.0)).chain(north).collect();
+        ring.push(at(-170.0, -5.0));
+        ring
+    }
+
+    #[test]
+    fn a_ring_may_go_nearly_around_the_earth() {
+        for lng in [0.0, 60.0, -120.0, 149.0, -169.0] {
+            assert!(in_ring(at(lng, 0.0), &band()), "{lng}");
+        }
+        for (lng, lat) in [(175.0, 0.0), (160.0, 0.0), (0.0, 10.0), (0.0, -90.0), (0.0, 90.0)] {
+            assert!(!in_ring(at(lng, lat), &band()), "{lng} {lat}");
+        }
+    }
+
+    #[test]
+    fn a_ring_may_be_small() {
+        let ring = [at(113.0, 23.0), at(113.00001, 23.0), at(113.00001, 23.00001), at(113.0, 23.0)];
+        assert!(in_ring(at(113.000008, 23.000004), &ring));
+        assert!(!in_ring(at(113.000004, 23.000008), &ring));
     }
 
     #[test]

@@ -29,6 +29,8 @@ struct Class<'t, 'p> {
     /// Whether it is between `\Q` and `\E`.
     is_quoted: bool,
     members: u64,
+    /// Sets to which the option `i` means nothing.
+    sets: String,
 }
 
 /// Translates the class behind a bracket.
@@ -36,17 +38,19 @@ pub(super) fn translate(translator: &mut Translator<'_>) -> Outcome<()> {
     if posix(translator.rest).is_some() {
         return refuse_pattern("POSIX named classes are supported only within a class");
     }
+    let begin = translator.out.len();
     translator.out.push('[');
-    if translator.skip("^") {
+    let is_negated = translator.skip("^");
+    if is_negated {
         translator.out.push('^');
     }
-    let mut class = Class { translator, is_quoted: false, members: 0 };
+    let mut class = Class { translator, is_quoted: false, members: 0, sets: String::new() };
     // Directly behind the bracket, a closing one is a character.
     let mut next = if class.translator.skip("]") { Member::Character(']') } else { class.member()? };
     loop {
         next = match next {
             Member::End => {
-                class.translator.out.push(']');
+                class.end_of_class(begin, is_negated);
                 return Ok(());
             }
             Member::Set(set) => {
@@ -89,7 +93,32 @@ impl Class<'_, '_> {
     fn set(&mut self, set: &str) {
         self.charge();
         self.translator.cost += SET;
-        self.translator.out.push_str(set);
+        if self.translator.is_any_case() {
+            self.sets.push_str(set);
+        } else {
+            self.translator.out.push_str(set);
+        }
+    }
+
+    /// Writes the end of the class that begins at a place, and the sets beside it. Where the class is negated, and has
+    /// characters as well as sets, `i` is about all of them: that differs for `ſ` and the sign for Kelvin only.
+    fn end_of_class(&mut self, begin: usize, is_negated: bool) {
+        let sets = std::mem::take(&mut self.sets);
+        let has_characters = self.translator.out.len() > begin + 1 + usize::from(is_negated);
+        let out = &mut self.translator.out;
+        match (sets.is_empty(), has_characters) {
+            (true, _) => out.push(']'),
+            (false, false) => {
+                out.truncate(begin);
+                let sign = if is_negated { "^" } else { "" };
+                out.push_str(&format!("(?-i:[{sign}{sets}])"));
+            }
+            (false, true) if is_negated => out.push_str(&format!("{sets}]")),
+            (false, true) => {
+                out.insert_str(begin, "(?:");
+                out.push_str(&format!("]|(?-i:[{sets}]))"));
+            }
+        }
     }
 
     fn write(&mut self, character: char) {
@@ -154,7 +183,14 @@ impl Class<'_, '_> {
         };
         self.translator.rest = self.translator.rest.get(name.len()..).unwrap_or_default();
         if name.starts_with(':') && NAMES.contains(&name.trim_matches(&[':', '^', ']'][..])) {
-            return Ok(Member::Set(format!("[{name}")));
+            let has_case =
+                self.translator.is_any_case() && ["lower", "upper"].iter().any(|it| name.contains(it));
+            let negated = if name.contains('^') { "^" } else { "" };
+            return Ok(Member::Set(if has_case {
+                format!("[:{negated}alpha:]")
+            } else {
+                format!("[{name}")
+            }));
         }
         refuse_pattern(format!("unknown POSIX class name [{name}"))
     }

@@ -2,6 +2,8 @@
 //!
 //! Whitespace and comments of the option `x` go, and groups, quantifiers and `$` become what they mean in PCRE.
 
+use std::collections::HashSet;
+
 use super::super::error::{Outcome, refuse};
 use super::{class, escape};
 
@@ -31,7 +33,11 @@ struct Options {
 
 /// What stands before a quantifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Before {
+pub(super) enum Before {
+    /// Nothing, or something that has no width.
+    Nothing,
+    /// What PCRE takes as a whole: without atomic groups, two of them are found where PCRE finds one.
+    LineBreak,
     Item,
     Quantifier,
     /// A quantifier and its `?`.
@@ -48,6 +54,9 @@ pub(super) struct Translator<'p> {
     options: Options,
     surrounding: Vec<Options>,
     before: Before,
+    /// The names of groups.
+    names: HashSet<&'p str>,
+    may_repeat_names: bool,
 }
 
 /// Refuses a pattern.
@@ -73,8 +82,12 @@ pub(super) fn translated(pattern: &str, options: &str) -> Outcome<Translation> {
             extended: options.contains('x'),
         },
         surrounding: Vec::new(),
-        before: Before::Item,
+        before: Before::Nothing,
+        names: HashSet::new(),
+        may_repeat_names: false,
     };
+    // Texts are in UTF-8, whether a pattern says so or not.
+    while translator.skip("(*UTF8)") || translator.skip("(*UTF)") {}
     while let Some(char) = translator.take() {
         translator.part(char)?;
     }
@@ -104,6 +117,11 @@ impl<'p> Translator<'p> {
         let (before, after) = self.rest.split_at_checked(at)?;
         self.rest = after.get(end.len_utf8()..)?;
         Some(before)
+    }
+
+    /// Whether upper and lower case are the same here.
+    pub(super) fn is_any_case(&self) -> bool {
+        self.options.any_case
     }
 
     /// How many steps it takes to look for so many characters in the other case, if that is asked for.
@@ -143,11 +161,20 @@ impl<'p> Translator<'p> {
             }
             '[' => class::translate(self)?,
             '\\' => {
-                if !escape::translate(self)? {
-                    return Ok(());
+                if let Some(before) = escape::translate(self)? {
+                    self.before = before;
                 }
+                return Ok(());
             }
-            '$' if !self.options.multi_line => self.out.push_str(END),
+            '$' | '^' | '|' => {
+                if char == '$' && !self.options.multi_line {
+                    self.out.push_str(END);
+                } else {
+                    self.out.push(char);
+                }
+                self.before = Before::Nothing;
+                return Ok(());
+            }
             other => self.out.push(other),
         }
         self.before = Before::Item;
@@ -170,6 +197,8 @@ impl<'p> Translator<'p> {
     fn quantifier(&mut self, sign: char, bounds: &str) -> Outcome<()> {
         self.before = match (self.before, sign) {
             (Before::Item, _) => Before::Quantifier,
+            (Before::LineBreak, '{') => return refuse_absent("numbers of \\R"),
+            (Before::LineBreak, _) => Before::Quantifier,
             (Before::Quantifier, '?') => Before::Lazy,
             (Before::Quantifier, '+') => return refuse_absent("possessive quantifiers like a++"),
             _ => return refuse_pattern("nothing to repeat"),
@@ -181,6 +210,9 @@ impl<'p> Translator<'p> {
 
     /// What begins with a parenthesis.
     fn group(&mut self) -> Outcome<()> {
+        if self.rest.starts_with('*') {
+            return refuse_absent("verbs like (*UCP)");
+        }
         if !self.skip("?") {
             self.groups += 1;
             self.open("(");
@@ -207,8 +239,12 @@ impl<'p> Translator<'p> {
         let end = if self.skip("P<") || self.skip("<") { Some('>') } else { end };
         if let Some(end) = end {
             let name = self.take_until(end, 32).unwrap_or_default();
-            if name.is_empty() || !name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_') {
+            let is_word = name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_');
+            if name.is_empty() || !is_word || name.starts_with(|char: char| char.is_ascii_digit()) {
                 return refuse_pattern("syntax error in subpattern name");
+            }
+            if !self.names.insert(name) && !self.may_repeat_names {
+                return refuse_pattern("two named subpatterns have the same name");
             }
             self.groups += 1;
             self.open("(?:");
@@ -220,7 +256,7 @@ impl<'p> Translator<'p> {
     fn open(&mut self, written: &str) {
         self.surrounding.push(self.options);
         self.out.push_str(written);
-        self.before = Before::Item;
+        self.before = Before::Nothing;
     }
 
     /// `(?im-s)` and `(?im-s:`.
@@ -236,11 +272,16 @@ impl<'p> Translator<'p> {
                         'm' => options.multi_line = !is_off,
                         _ => {}
                     }
-                    if is_off { &mut off } else { &mut on }.push(option);
+                    // Of an option that is set and taken back, the last counts.
+                    let (to, other) = if is_off { (&mut off, &mut on) } else { (&mut on, &mut off) };
+                    to.push(option);
+                    other.retain(|known| known != option);
                 }
                 Some('x') => options.extended = !is_off,
-                // What is found is the same, however greedily.
+                // What is found is the same, however greedily; and names of groups are asked for by nobody.
                 Some('U') => {}
+                Some('J') if !is_off => self.may_repeat_names = true,
+                Some('J') => self.may_repeat_names = false,
                 Some(end @ (')' | ':')) => {
                     let (on, off) = (once(&on), once(&off));
                     let sign = if off.is_empty() { "" } else { "-" };
@@ -248,13 +289,14 @@ impl<'p> Translator<'p> {
                         self.open(&format!("(?{on}{sign}{off}:"));
                     } else if on.len() + off.len() > 0 {
                         self.out.push_str(&format!("(?{on}{sign}{off})"));
+                        self.before = Before::Nothing;
                     }
                     self.options = options;
                     return Ok(());
                 }
                 _ => {
                     return refuse_absent(
-                        "recursion, conditions, callouts, references and options other than i, m, s, x and U",
+                        "recursion, conditions, callouts, references and options other than i, m, s, x, J and U",
                     );
                 }
             }

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::reach::{Path, reach_within};
 use super::reshape::assign;
 use super::{
     Budget, Document, Filter, Outcome, Scope, Surroundings, Value, Variables, check_known, evaluate, kind,
     match_filter, path, refuse, run_within,
 };
-use crate::cloud::index::{Key, keys_at};
+use crate::cloud::index::{Key, keys_of};
 use crate::cloud::measure::Measure;
 
 pub(super) fn lookup(
@@ -75,10 +76,10 @@ impl<'a> Fields<'a> {
     fn read(spec: &'a Document, others: &[Document], budget: &Budget) -> Outcome<Fields<'a>> {
         let local = Value::String(format!("${}", text(spec, "localField")?));
         let foreign = text(spec, "foreignField")?;
-        path::check_length(foreign)?;
+        let path = Path::parse(foreign)?;
         let mut by_value: HashMap<Key, Vec<usize>> = HashMap::new();
         for (at, other) in others.iter().enumerate() {
-            let keys = keys_at(other, foreign);
+            let keys = keys_of(&reach_within(other, &path, budget)?);
             budget.each(4 * keys.len())?;
             budget.keep(keys.iter().map(|key| 64 + key.length() as u64).sum())?;
             for key in keys {

@@ -20,7 +20,7 @@ use super::filter::Filter;
 use super::output_size::OutputSize;
 use super::project::Shape;
 use super::sort::SortOrder;
-use super::{geo, kind, path};
+use super::{geo, kind, path, reach};
 use crate::chance::Chance;
 use crate::cloud::ejson;
 use crate::cloud::measure::Measure;

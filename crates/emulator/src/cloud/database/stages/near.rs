@@ -4,6 +4,7 @@
 //! numbers in an array are a location only under a `key`: they may as well be something else.
 
 use super::geo::{EARTH_RADIUS, Geometry, Point, angle};
+use super::reach::{Path, reach_within};
 use super::reshape::assign;
 use super::{Budget, Document, Filter, Outcome, Value, Variables, check_known, path, refuse};
 use crate::cloud::measure::Measure;
@@ -77,7 +78,8 @@ pub(super) fn near(
     };
     let (least, most) = (number(spec, "minDistance", 0.0)?, number(spec, "maxDistance", f64::INFINITY)?);
     let multiplier = number(spec, "distanceMultiplier", 1.0)?;
-    let key = spec.get("key").and_then(Value::as_str);
+    let key = spec.get("key").and_then(Value::as_str).map(Path::parse).transpose()?;
+    let search = Search { key, centre, measure, budget };
 
     let mut found = Vec::new();
     for document in documents {
@@ -86,7 +88,7 @@ pub(super) fn near(
         {
             continue;
         }
-        if let Some((distance, location)) = nearest(&document, key, centre, &measure, budget)?
+        if let Some((distance, location)) = search.nearest(&document)?
             && (least..=most).contains(&distance)
         {
             budget.keep(Measure::of(&location).memory)?;
@@ -130,43 +132,55 @@ fn limit(spec: &Document) -> Outcome<usize> {
     }
 }
 
-/// The nearest geometry in a document, and how far it is.
-fn nearest(
-    document: &Document,
-    key: Option<&str>,
+/// A way to find what is near: from where, and in which measure.
+struct Search<'a> {
+    key: Option<Path>,
     centre: Point,
-    measure: &DistanceIn,
-    budget: &Budget,
-) -> Outcome<Option<(f64, Value)>> {
-    let located = |value: &Value| {
-        let Some(geometry) = Geometry::stored(value, budget)? else { return Ok(None) };
-        budget.make(value)?;
-        budget.work(4 * geometry.size())?;
-        Ok(Some((measure.between(centre, &geometry), value.clone())))
-    };
-    let Some(key) = key else {
-        for inner in document.iter().filter_map(|(_, value)| value.as_object()) {
-            let found = match located(&Value::Object(inner.clone()))? {
-                None => nearest(inner, None, centre, measure, budget)?,
+    measure: DistanceIn,
+    budget: &'a Budget,
+}
+
+impl Search<'_> {
+    /// The nearest geometry in a document, and how far it is.
+    fn nearest(&self, document: &Document) -> Outcome<Option<(f64, Value)>> {
+        let Some(key) = &self.key else { return self.first(document) };
+        let mut best: Option<(f64, Value)> = None;
+        for value in reach_within(document, key, self.budget)?.iter().filter_map(|place| place.value) {
+            let items = value.as_array().unwrap_or_default();
+            for value in std::iter::once(value).chain(items) {
+                let geometry = Geometry::stored(value, self.budget)?;
+                if let Some(found) = self.located(geometry, value)?
+                    && best.as_ref().is_none_or(|best| found.0.total_cmp(&best.0).is_lt())
+                {
+                    best = Some(found);
+                }
+            }
+        }
+        Ok(best)
+    }
+
+    /// The first geometry in a document, and how far it is.
+    fn first(&self, document: &Document) -> Outcome<Option<(f64, Value)>> {
+        for (_, value) in document.iter() {
+            self.budget.work(1)?;
+            let Value::Object(inner) = value else { continue };
+            let geometry = Geometry::stored_document(inner, self.budget)?;
+            let found = match self.located(geometry, value)? {
+                None => self.first(inner)?,
                 found => found,
             };
             if found.is_some() {
                 return Ok(found);
             }
         }
-        return Ok(None);
-    };
-    path::check_length(key)?;
-    let mut best: Option<(f64, Value)> = None;
-    for value in path::reach_within(document, key, budget)?.iter().filter_map(|place| place.value) {
-        let items = value.as_array().unwrap_or_default();
-        for value in std::iter::once(value).chain(items) {
-            if let Some(found) = located(value)?
-                && best.as_ref().is_none_or(|best| found.0.total_cmp(&best.0).is_lt())
-            {
-                best = Some(found);
-            }
-        }
+        Ok(None)
     }
-    Ok(best)
+
+    /// How far a geometry is, with the value that it was read from.
+    fn located(&self, geometry: Option<Geometry>, value: &Value) -> Outcome<Option<(f64, Value)>> {
+        let Some(geometry) = geometry else { return Ok(None) };
+        self.budget.make(value)?;
+        self.budget.work(4 * geometry.size())?;
+        Ok(Some((self.measure.between(self.centre, &geometry), value.clone())))
+    }
 }

@@ -6,6 +6,7 @@ use super::super::budget::Budget;
 use super::super::error::{DatabaseError, Outcome, refuse};
 use super::super::filter::{Condition, Filter, is_operators};
 use super::super::sort::sort_values;
+use super::super::sought::AnyOf;
 use super::super::{kind, path};
 use super::parse::each;
 use super::{Document, Value, ejson, named};
@@ -138,8 +139,8 @@ pub(super) fn pop(document: &Document, place: &[String], first: bool) -> Outcome
 /// `$pull` and `$pullAll`: which elements to take out.
 #[derive(Clone, Debug)]
 pub(super) enum Pull {
-    /// Those equal to one of these, which are in order.
-    Values(Vec<Value>),
+    /// Those equal to one of these.
+    Values(AnyOf),
     /// Those that fulfil a condition.
     Condition(Condition),
     /// The documents that match a query.
@@ -149,9 +150,7 @@ pub(super) enum Pull {
 impl Pull {
     /// `$pullAll`
     pub(super) fn values(values: &[Value]) -> Pull {
-        let mut values = values.to_vec();
-        values.sort_by(Value::compare);
-        Pull::Values(values)
+        Pull::Values(AnyOf::new(values.to_vec()))
     }
 
     pub(super) fn parse(argument: &Value, budget: &Budget) -> Outcome<Pull> {
@@ -189,7 +188,7 @@ impl Pull {
 
     fn takes(&self, item: &Value, budget: &Budget) -> Outcome<bool> {
         match (self, item) {
-            (Pull::Values(values), item) => Ok(values.binary_search_by(|value| value.compare(item)).is_ok()),
+            (Pull::Values(values), item) => values.has(item, budget),
             (Pull::Condition(condition), item) => condition.holds(item, budget),
             (Pull::Query(filter), Value::Object(item)) => filter.matches(item),
             (Pull::Query(_), _) => Ok(false),

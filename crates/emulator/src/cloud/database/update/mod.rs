@@ -85,6 +85,8 @@ impl Update {
             steps.extend(places.into_iter().map(|place| (place, change)));
         }
         check_conflicts(&steps)?;
+        let before = Measure::of_document(document);
+        budget.work(before.values + before.memory / 64)?;
         let mut changed = document.clone();
         for (place, change) in &steps {
             budget.work(place.len() as u64)?;

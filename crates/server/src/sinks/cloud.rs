@@ -113,7 +113,9 @@ impl CloudTarget {
         let judge = |text: &String| match ejson::document::<serde_json::Value>(text) {
             Ok(document) if cloud_record::has(&document, &fields) => Look::There,
             // A call of ours that was carried out late.
-            Ok(document) if self.record.token(&document, &self.subject).is_some_and(|it| self.ours.have(&it)) => {
+            Ok(document)
+                if self.record.token(&document, &self.subject).is_some_and(|it| self.ours.have(&it)) =>
+            {
                 Look::Outdated
             }
             _ => Look::Foreign,

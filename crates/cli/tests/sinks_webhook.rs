@@ -1,5 +1,5 @@
 //! The webhook sink, and the receivers of `examples/webhook-verifier`.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::disallowed_methods)]
 
 mod lab;
 
@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lab::{Lab, SECRET, Server, documented, tokenward};
 use serde_json::{Value, json};
@@ -76,7 +76,8 @@ fn next<T>(queue: &Receiver<T>) -> T {
 }
 
 async fn until(server: &Server, what: impl Fn(&Value) -> bool) -> Value {
-    for _ in 0..2_000 {
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(60) {
         let sink = server.status("crm").await["sinks"][0].clone();
         if what(&sink) {
             return sink;
@@ -183,6 +184,21 @@ async fn a_mistake_in_the_configuration_is_found_at_load() {
             String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{errors}");
         assert!(errors.contains(said), "{said}: {errors}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_can_be_guessed_is_warned_about() {
+    let lab = Lab::new(documented()).await;
+    let (url, _requests) = receiver(&["200 OK"]);
+    for (key, is_short) in [(WEBHOOK_KEY, false), ("secret", true)] {
+        let config = lab.write_config(&crm(&url, "").replace(WEBHOOK_KEY, key));
+        let output = tokenward().args(["check", "-c"]).arg(&config).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert_eq!(said.contains("the key of the webhook is short"), is_short, "{said}");
+        let server = Server::start(&config, &[]);
+        assert_eq!(server.log().contains("the key of the webhook is short"), is_short, "{}", server.log());
     }
 }
 

@@ -178,6 +178,24 @@ fn a_report_of_a_live_token_rotates_nothing() {
 }
 
 #[test]
+fn a_probe_without_a_clear_answer_says_nothing_of_the_token() {
+    let mut bench = Bench::new(classic());
+    bench.run_for(seconds(1));
+    bench.probe_answers = false;
+    for (verdict, outcome) in
+        [(Verdict::Unclear, ReportAnswer::Unclear), (Verdict::Alive, ReportAnswer::Alive)]
+    {
+        let since = bench.now.boot;
+        bench.report(1, false);
+        bench.probe_result(verdict);
+        assert!(bench.is_settled(1));
+        assert_eq!(bench.outcome(1, since), Some(outcome));
+        bench.run_for(seconds(60));
+    }
+    assert_eq!(bench.outcome(1, bench.now.boot), Some(ReportAnswer::Unclear), "alive, a minute ago");
+}
+
+#[test]
 fn a_thousand_reports_of_a_dead_token_cause_one_fetch() {
     let mut bench = Bench::new(classic());
     bench.run_for(seconds(1));

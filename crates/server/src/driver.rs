@@ -12,7 +12,7 @@ use tokenward_core::credential::{RefreshRefused, ReportAnswer};
 use tokenward_core::effect::Effect;
 use tokenward_core::event::Event;
 use tokenward_core::fleet::{CredentialId, Effects, Fleet};
-use tokenward_core::time::Span;
+use tokenward_core::time::{Boot, Span};
 use tokenward_vault::KeyRing;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -89,7 +89,7 @@ pub struct Driver {
 
 /// Who waits for a credential to settle.
 enum Waiter {
-    Report { generation: u64, reply: oneshot::Sender<ReportAnswer> },
+    Report { generation: u64, since: Boot, reply: oneshot::Sender<ReportAnswer> },
     Refresh(oneshot::Sender<()>),
 }
 
@@ -185,7 +185,7 @@ impl Running {
                 let answer = fleet.report(id, generation, proven, now, &mut self.effects);
                 self.carry_out();
                 if answer == Some(ReportAnswer::Pending) {
-                    self.wait(id, Waiter::Report { generation, reply });
+                    self.wait(id, Waiter::Report { generation, since: now.boot, reply });
                 } else {
                     let _ = reply.send(answer.unwrap_or(ReportAnswer::Superseded));
                 }
@@ -310,8 +310,8 @@ impl Running {
         });
         for waiter in done {
             match waiter {
-                Waiter::Report { reply, .. } => {
-                    let _ = reply.send(ReportAnswer::Alive);
+                Waiter::Report { generation, since, reply } => {
+                    let _ = reply.send(credential.outcome(generation, since));
                 }
                 Waiter::Refresh(over) => drop(over),
             }

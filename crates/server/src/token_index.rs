@@ -1,7 +1,8 @@
 //! Which credential a token belongs to: every token that somebody may still hold, also from before a restart.
 //!
 //! Tokens are known by keyed digests only, so that neither memory nor the store holds what is over. A token is
-//! noted before readers see it. Kept for credentials that a facade serves or that sinks write to Redis, and for nobody else.
+//! noted before readers see it. Kept for credentials that a facade serves or that sinks write to
+//! Redis or to a cloud database, and for nobody else.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

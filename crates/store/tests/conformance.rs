@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::future::Future;
+use std::path::Path;
 
+use sqlx::Connection as _;
 use tokenward_core::budget::Usage;
 use tokenward_core::failure::{Failure, FailureKind, Refusal};
 use tokenward_core::name::Name;
@@ -389,6 +391,40 @@ async fn a_message_is_kept_until_it_arrived(mut bench: impl Bench) {
     apply(&store, Write::ForgetDelivery(large)).await;
     assert_eq!(deliveries(&store).await, [delivery(2)]);
     assert_eq!(store.message(large).await.unwrap(), None);
+}
+
+/// What the version before wrote, which knew nothing of `tried_since`.
+#[tokio::test]
+async fn a_store_of_the_version_before_is_taken_over_with_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("migrations");
+    std::fs::create_dir(&old).unwrap();
+    for name in ["0001_credentials.sql", "0002_past_tokens.sql", "0004_callbacks.sql"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(name);
+        std::fs::copy(from, old.join(name)).unwrap();
+    }
+    let path = folder.path().join("store.db");
+    sqlx::any::install_default_drivers();
+    let url = format!("sqlite://{}?mode=rwc", path.display());
+    let mut before = sqlx::AnyConnection::connect(&url).await.unwrap();
+    sqlx::migrate::Migrator::new(old).await.unwrap().run(&mut before).await.unwrap();
+    for row in [
+        "INSERT INTO delivery VALUES (1, 'shop', 'orders', 'event:subscribe', 'xml', -7, x'01', NULL, 0)",
+        "INSERT INTO delivery VALUES (2, 'shop', 'orders', 'event:subscribe', 'xml', -7, x'02', 'it answered 500', 9)",
+        "INSERT INTO seen_message VALUES (x'07070707070707070707070707070707', 100)",
+    ] {
+        sqlx::query(row).execute(&mut before).await.unwrap();
+    }
+    before.close().await.unwrap();
+    let store = Sql::open(&path).await.unwrap();
+    let dead = Dead { failure: "it answered 500".to_owned(), attempts: 9 };
+    assert_eq!(deliveries(&store).await, [delivery(1), Delivery { dead: Some(dead), ..delivery(2) }]);
+    assert_eq!(store.message(2).await.unwrap(), Some(vec![2]));
+    let mut seen = Vec::new();
+    store.load_seen_messages(&mut |message| seen.push(message)).await.unwrap();
+    assert_eq!(seen, [SeenMessage { digest: [7; 16], until: Wall(100) }]);
+    apply(&store, Write::ReviveDelivery(2, Wall(99))).await;
+    assert_eq!(deliveries(&store).await, [delivery(1), Delivery { since: Wall(99), ..delivery(2) }]);
 }
 
 async fn a_message_that_was_given_up_says_why(mut bench: impl Bench) {

@@ -30,6 +30,8 @@ pub enum ReportAnswer {
     /// The platform could not be asked before this report either, for the reason that the view shows; what is
     /// planned about it serves the report too.
     Failing,
+    /// What was set in motion is over, and whether the token is alive is not known. Never the first answer.
+    Unclear,
 }
 
 /// The probing of the token in hand.
@@ -240,6 +242,17 @@ impl Credential {
         } else if asked || suspect {
             self.probe.in_flight = true;
             self.on_probed(probe, &Verdict::Unclear, cx);
+        }
+    }
+
+    /// How a report of `generation` ended that was made at `since`, once [`is_settled`](Self::is_settled) says so.
+    #[must_use]
+    pub fn outcome(&self, generation: u64, since: Boot) -> ReportAnswer {
+        let is_held = self.held.as_ref().is_some_and(|held| held.generation == generation && !held.revoked);
+        let is_alive = self.probe.alive.is_some_and(|alive| alive >= since);
+        match is_held && self.verifies_by_probe() && !is_alive {
+            true => ReportAnswer::Unclear,
+            false => ReportAnswer::Alive,
         }
     }
 

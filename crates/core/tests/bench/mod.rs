@@ -426,6 +426,11 @@ impl Bench {
         self.fleet.get(ID).is_some_and(|credential| credential.is_settled(generation, self.now.boot))
     }
 
+    /// How a report that was made at that moment ended.
+    pub fn outcome(&self, generation: u64, since: Boot) -> Option<ReportAnswer> {
+        self.fleet.get(ID).map(|credential| credential.outcome(generation, since))
+    }
+
     pub fn is_unkept(&self) -> bool {
         self.view.unkept
     }

@@ -3,14 +3,15 @@
 //! A message stays in the store until its target took it, so a crash anywhere costs at most a second delivery. Its
 //! text is in memory only while it is being tried.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokenward_core::name::Name;
 use tokenward_providers::wechat_callback::Callback;
-use tokenward_store::{Delivery, Store, Write};
-use tokenward_vault::KeyRing;
+use tokenward_store::{Delivery, Store, StoreError, Write};
+use tokenward_vault::{KeyRing, OpenError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -236,7 +237,10 @@ impl Attempt {
     async fn post(&self) -> Result<(), String> {
         let text = match &self.text {
             Some(text) => text.to_string(),
-            None => read_text(self.store.as_ref(), &self.keys, &self.delivery).await?,
+            None => {
+                let read = read_text(self.store.as_ref(), &self.keys, &self.delivery).await;
+                read.map_err(|why| why.to_string())?
+            }
         };
         let post = self.posts.get(self.target).ok_or("there is no such target")?;
         let said = post.target.post(&self.http, &post.signer, &self.delivery, self.number, text).await?;
@@ -253,11 +257,31 @@ pub(super) async fn read_text(
     store: &dyn Store,
     keys: &KeyRing,
     delivery: &Delivery,
-) -> Result<String, String> {
-    let sealed = store.message(delivery.id).await.map_err(|error| error.to_string())?;
-    let sealed = sealed.ok_or("its text is not in the store any more")?;
-    let text = keys.open(&message_place(delivery), &sealed).map_err(|error| error.to_string())?;
-    String::from_utf8(text.to_vec()).map_err(|_| "its text is damaged".to_owned())
+) -> Result<String, Unreadable> {
+    let sealed = store.message(delivery.id).await.map_err(Unreadable::StoreFails)?.ok_or(Unreadable::Gone)?;
+    let text = keys.open(&message_place(delivery), &sealed).map_err(Unreadable::Sealed)?;
+    String::from_utf8(text.to_vec()).map_err(|_| Unreadable::NoText)
+}
+
+/// Why there is no text of a message.
+#[derive(Debug)]
+pub(super) enum Unreadable {
+    StoreFails(StoreError),
+    /// It has arrived meanwhile, or was forgotten.
+    Gone,
+    Sealed(OpenError),
+    NoText,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unreadable::StoreFails(error) => error.fmt(f),
+            Unreadable::Gone => f.write_str("its text is not in the store any more"),
+            Unreadable::Sealed(error) => error.fmt(f),
+            Unreadable::NoText => f.write_str("its text is damaged"),
+        }
+    }
 }
 
 /// Counts an attempt, and logs it where a target begins or ends to fail.

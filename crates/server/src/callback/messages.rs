@@ -14,7 +14,7 @@ use tokenward_core::name::Name;
 use tokenward_core::time::Now;
 use tokio::sync::oneshot;
 
-use super::dispatcher::{Input, Wanted, read_text};
+use super::dispatcher::{Input, Unreadable, Wanted, read_text};
 use super::queue::Item;
 use super::{Callbacks, target};
 use crate::clients::Caller;
@@ -87,9 +87,7 @@ pub async fn show(api: &Api, caller: &Caller, id: u64, whole: &Whole) -> Result<
             let (callback, target) = (delivery.callback.as_str(), delivery.target.as_str());
             tracing::info!(callback, target, id, "the operator looks at the text of a message");
             let read = read_text(callbacks.store.as_ref(), &callbacks.keys, delivery).await;
-            let unreadable =
-                |why| ErrorCode::NoSuchMessage.problem(format!("message {id} cannot be read: {why}"));
-            Some(read.map_err(unreadable)?)
+            Some(read.map_err(|why| unreadable(id, &why))?)
         }
         false => None,
     };
@@ -111,6 +109,23 @@ pub async fn show(api: &Api, caller: &Caller, id: u64, whole: &Whole) -> Result<
             text,
         },
     ))
+}
+
+fn unreadable(id: u64, why: &Unreadable) -> Box<Problem> {
+    let detail = format!("message {id} cannot be read: {why}");
+    match why {
+        Unreadable::Gone => ErrorCode::NoSuchMessage.problem(detail),
+        Unreadable::StoreFails(_) => Box::new(Problem {
+            next_step: "See that data_dir can be read, and ask again.".to_owned(),
+            ..*ErrorCode::StoreFails.problem(detail)
+        }),
+        Unreadable::Sealed(_) | Unreadable::NoText => Box::new(Problem {
+            next_step:
+                "See whether somebody changed data_dir or the key ring; put both back from one backup."
+                    .to_owned(),
+            ..*ErrorCode::Internal.problem(detail)
+        }),
+    }
 }
 
 /// Sends a message again, or all that were given up.

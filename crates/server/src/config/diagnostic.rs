@@ -58,17 +58,7 @@ impl ConfigError {
     /// A finding about something outside the file's text: a folder, a listener, a secret's place.
     #[must_use]
     pub fn outside(message: impl Into<String>, fix: impl Into<String>) -> ConfigError {
-        let finding = Finding {
-            file: String::new(),
-            line: 0,
-            column: 0,
-            message: message.into(),
-            fix: fix.into(),
-            warning: false,
-            span: 0..0,
-            source: None,
-        };
-        ConfigError { findings: vec![finding] }
+        ConfigError { findings: vec![Finding::nowhere(message.into(), fix.into())] }
     }
 }
 
@@ -86,12 +76,15 @@ impl ConfigText {
 
     /// An error at a place.
     pub(super) fn complain(&self, span: Range<usize>, message: String, fix: String) -> ConfigError {
-        let ConfigError { mut findings } = ConfigError::outside(message, fix);
-        for finding in &mut findings {
-            finding.span = span.clone();
-            self.locate(finding);
-        }
-        ConfigError { findings }
+        let finding = Finding { warning: false, ..self.remark(span, message, fix) };
+        ConfigError { findings: vec![finding] }
+    }
+
+    /// A warning at a place.
+    pub(super) fn remark(&self, span: Range<usize>, message: String, fix: String) -> Finding {
+        let mut finding = Finding { span, warning: true, ..Finding::nowhere(message, fix) };
+        self.locate(&mut finding);
+        finding
     }
 
     /// Finds out line and column of a finding's span.
@@ -101,6 +94,13 @@ impl ConfigText {
         finding.line = before.matches('\n').count() + 1;
         finding.column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
         finding.source = Some(NamedSource::new(&self.file, self.blotted.clone()).with_language("toml"));
+    }
+}
+
+impl Finding {
+    fn nowhere(message: String, fix: String) -> Finding {
+        let (file, span) = (String::new(), 0..0);
+        Finding { file, line: 0, column: 0, message, fix, warning: false, span, source: None }
     }
 }
 

@@ -22,6 +22,7 @@ mod sink_webhook;
 mod span_text;
 mod ticket;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 pub use callback::{CallbackConfig, CallbackListen, KindPattern, TargetConfig};
@@ -44,6 +45,8 @@ use diagnostic::ConfigText;
 use reader::{Reader, Section};
 use tokenward_core::secret::Secret;
 use tokenward_vault::SecretSource;
+
+use crate::sinks::InKey;
 
 /// A configuration that makes sense.
 #[derive(Debug)]
@@ -97,14 +100,19 @@ impl Config {
         let mut errors = Vec::new();
         let mut read =
             |secret: &SecretRef| self.read_secret(secret).map_err(|error| errors.extend(error.findings)).ok();
-        let real = |credential: &CredentialConfig| credential.secrets.iter().filter_map(&mut read).collect();
-        let real: Vec<Vec<Secret>> = self.credentials.iter().map(real).collect();
+        // By app: a ticket has no secret of its own, and several credentials may be one app.
+        let mut real: HashMap<String, Vec<Secret>> = HashMap::new();
+        for credential in &self.credentials {
+            let secrets = credential.secrets.iter().filter_map(&mut read);
+            real.entry(credential.app_id()).or_default().extend(secrets);
+        }
         self.clients.iter().for_each(|client| drop(read(&client.key)));
         let callbacks = self.callbacks.iter().filter_map(|callback| callback.gather(self).err());
         errors.extend(callbacks.flat_map(|error| error.findings));
         let mut warnings = Vec::new();
         let mut shared = crate::sinks::Shared::default();
-        for (credential, real) in self.credentials.iter().zip(&real) {
+        for credential in &self.credentials {
+            let real = real.get(&credential.app_id()).map(Vec::as_slice).unwrap_or_default();
             for sink in &credential.sinks {
                 match crate::sinks::check(self, credential, sink, real, &mut shared) {
                     Ok(warning) => warnings.extend(warning),
@@ -123,14 +131,23 @@ impl Config {
     }
 
     /// Points at a secret in the place of one that an SDK is to have.
-    pub(crate) fn real_secret(&self, secret: &SecretRef) -> Finding {
-        let message = "`sdk_secret` is the real secret of the app: whoever can list the keys of Redis can read it there";
+    pub(crate) fn real_secret(&self, secret: &SecretRef, shown: InKey) -> Finding {
+        let who = match shown {
+            InKey::AsText => "whoever can list the keys of Redis can read it there",
+            InKey::AsDigest => {
+                "an SDK that has it fetches for itself when its key is missing, and its digest stands in Redis"
+            }
+        };
+        let message = format!("`sdk_secret` is the real secret of the app: {who}");
         let fix = "Configure the SDK with another text, and write that here: it only reads tokens.";
-        let mut error = self.text.complain(secret.span.clone(), message.to_owned(), fix.to_owned());
-        // `complain` makes one finding.
-        let mut finding = error.findings.remove(0);
-        finding.warning = true;
-        finding
+        self.text.remark(secret.span.clone(), message, fix.to_owned())
+    }
+
+    /// Points at the key of a webhook that can be guessed.
+    pub(crate) fn short_key(&self, key: &SecretRef) -> Finding {
+        let message = "the key of the webhook is short: it can be guessed".to_owned();
+        let fix = "Take 16 characters or more of a random generator, and tell the receiver.";
+        self.text.remark(key.span.clone(), message, fix.to_owned())
     }
 
     /// Reads a secret. Blocks while a program runs.

@@ -74,6 +74,11 @@ impl SinkConfig {
             "file" => (file(&mut section, reader).map(PlaceConfig::File), &FILE),
             "redis" => {
                 let redis = sink_redis::read(&mut section, ticket, sdk_secret.is_some(), reader);
+                let unused = redis.as_ref().is_some_and(|redis| redis.keys.sdk_secret_in_key().is_none());
+                if let Some(secret) = sdk_secret.as_ref().filter(|_| unused) {
+                    let message = "`sdk_secret` is used for nothing: no key of this sink is made of it";
+                    reader.warn(secret.span.clone(), message, "Remove it.");
+                }
                 (redis.map(PlaceConfig::Redis), &sink_redis::KNOWN)
             }
             "cloud-database" => (

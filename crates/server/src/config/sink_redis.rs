@@ -6,7 +6,7 @@ use tokenward_providers::TicketKind;
 
 use super::SecretRef;
 use super::reader::{Placed, Reader, Section};
-use crate::sinks::{KeyOptions, PRESETS, RedisPreset, Template};
+use crate::sinks::{InKey, KeyOptions, PRESETS, RedisPreset, Template};
 
 /// `to = "redis"`
 #[derive(Clone, Debug)]
@@ -24,6 +24,20 @@ pub(crate) struct RedisConfig {
 pub(crate) enum RedisKeys {
     Preset(&'static RedisPreset, KeyOptions),
     Own { key: Template, value: Template },
+}
+
+impl RedisKeys {
+    /// How `sdk_secret` stands in the keys; `None` where it does not.
+    pub(crate) fn sdk_secret_in_key(&self) -> Option<InKey> {
+        match self {
+            RedisKeys::Preset(preset, options) => preset.sdk_secret_in_key(options),
+            RedisKeys::Own { key, value } => match key.has_sdk_secret() || value.has_sdk_secret() {
+                true if key.shows_sdk_secret() || value.shows_sdk_secret() => Some(InKey::AsText),
+                true => Some(InKey::AsDigest),
+                false => None,
+            },
+        }
+    }
 }
 
 pub(super) const KNOWN: [&str; 14] = [

@@ -1,12 +1,15 @@
 //! A value of somebody else at a sink's place hints that somebody else fetches tokens for the same app.
 //!
 //! It proves nothing: whoever can write there can write anything. So it is told to the core as a report of the current
-//! token, which is looked into with the platform's cheapest call, and again when that token would die of such a fetch.
-//! Where a foreign fetch does no harm, or nothing but a fetch could verify it, nothing is claimed.
+//! token, which is looked into with the platform's cheapest call, and again when that token would die of such a fetch: of
+//! the first of several, and of the last, because any of them may be that of a fetch. A look without a clear answer is made
+//! again. Where a foreign fetch does no harm, or nothing but a fetch could verify it, nothing is claimed.
 
+use tokenward_core::credential::ReportAnswer;
 use tokenward_core::fleet::CredentialId;
 use tokenward_core::policy::Policy;
 use tokenward_core::time::{Boot, Span};
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::driver::Input;
@@ -19,11 +22,21 @@ pub(super) struct Claims {
     /// How long a token lives on beside its successor; `None` where nothing is claimed.
     overlap: Option<Span>,
     last: Option<Boot>,
-    again: Option<(u64, Boot)>,
+    /// What is looked into again.
+    generation: u64,
+    /// When: for the first value of somebody else, one between, and the last, or less.
+    looks: Vec<Boot>,
+    /// What answers a look that is under way.
+    answer: Option<oneshot::Receiver<ReportAnswer>>,
+    /// Looks in a row that got no clear answer.
+    unclear: u32,
 }
 
 /// Between two claims: an SDK that fetches does so for each of its processes.
 const SPACING: Span = Span::minutes(1);
+/// So often a look is made that gets no clear answer.
+const MOST_UNCLEAR: u32 = 10;
+const MOST_LOOKS: usize = 3;
 /// How long the platform may take to carry out what it promises.
 const SLACK: Span = Span::seconds(1);
 
@@ -31,7 +44,7 @@ impl Claims {
     pub(super) fn new(driver: mpsc::UnboundedSender<Input>, id: CredentialId, policy: &Policy) -> Claims {
         let is_harmed = policy.semantics.dies_by_foreign_fetch() && policy.probe;
         let overlap = is_harmed.then(|| policy.overlap + policy.skew + SLACK);
-        Claims { driver, id, overlap, last: None, again: None }
+        Claims { driver, id, overlap, last: None, generation: 0, looks: Vec::new(), answer: None, unclear: 0 }
     }
 
     /// Somebody else wrote where the token of this generation stood, or should stand.
@@ -39,25 +52,48 @@ impl Claims {
         let Some(overlap) = self.overlap else { return };
         if self.last.is_none_or(|last| now - last >= SPACING) {
             self.last = Some(now);
-            self.tell(generation);
+            drop(self.tell(generation));
         }
-        // The first of several fetches ends the token.
-        if self.again.is_none_or(|(claimed, _)| claimed != generation) {
-            self.again = Some((generation, now + overlap));
+        if self.generation != generation {
+            self.generation = generation;
+            self.looks.clear();
+            (self.answer, self.unclear) = (None, 0);
         }
+        // The last takes the place of what was the last before; the first stays.
+        self.looks.truncate(MOST_LOOKS - 1);
+        self.looks.push(now + overlap);
     }
 
     /// Makes a claim again when the token would be dead if it were true.
     pub(super) fn advance(&mut self, now: Boot) {
-        if let Some((generation, _)) = self.again.take_if(|(_, at)| now >= *at) {
-            self.tell(generation);
+        self.hear(now);
+        if self.looks.extract_if(.., |at| now >= *at).count() > 0 {
+            self.answer = Some(self.tell(self.generation));
         }
     }
 
-    fn tell(&self, generation: u64) {
-        // Nobody waits for the answer; a driver that has ended needs no claims.
-        let (reply, _) = oneshot::channel();
+    /// A look without a clear answer is made again.
+    fn hear(&mut self, now: Boot) {
+        let Some(answer) = &mut self.answer else { return };
+        match answer.try_recv() {
+            Err(TryRecvError::Empty) => return,
+            Ok(ReportAnswer::Alive | ReportAnswer::Superseded | ReportAnswer::Pending) => self.unclear = 0,
+            Ok(ReportAnswer::Unclear | ReportAnswer::Failing | ReportAnswer::Limited { .. })
+            | Err(TryRecvError::Closed) => {
+                self.unclear += 1;
+                if self.unclear < MOST_UNCLEAR {
+                    self.looks.insert(0, now + SPACING);
+                }
+            }
+        }
+        self.answer = None;
+    }
+
+    fn tell(&self, generation: u64) -> oneshot::Receiver<ReportAnswer> {
+        let (reply, answer) = oneshot::channel();
+        // A driver that has ended needs no claims.
         drop(self.driver.send(Input::Report { id: self.id, generation, proven: false, reply }));
+        answer
     }
 }
 
@@ -78,9 +114,16 @@ mod tests {
     }
 
     fn told(inputs: &mut mpsc::UnboundedReceiver<Input>) -> Vec<u64> {
+        told_and_answered(inputs, ReportAnswer::Alive)
+    }
+
+    fn told_and_answered(inputs: &mut mpsc::UnboundedReceiver<Input>, answer: ReportAnswer) -> Vec<u64> {
         std::iter::from_fn(|| inputs.try_recv().ok())
             .map(|input| match input {
-                Input::Report { generation, proven: false, .. } => generation,
+                Input::Report { generation, proven: false, reply, .. } => {
+                    let _ = reply.send(answer);
+                    generation
+                }
                 other => panic!("{other:?} is no claim"),
             })
             .collect()
@@ -119,6 +162,53 @@ mod tests {
         assert_eq!(told(&mut inputs), [17, 17]);
         claims.advance(at(331));
         assert_eq!(told(&mut inputs), [17], "counted from the first");
+        claims.advance(at(450));
+        claims.advance(at(9_999));
+        assert_eq!(told(&mut inputs), [17], "and from the last");
+    }
+
+    /// An old token that somebody's SDK had in its cache does no harm; a fetch five minutes later kills.
+    #[test]
+    fn the_last_of_several_values_is_looked_into_too() {
+        let (mut claims, mut inputs) = claims(policy(IssueSemantics::RotateWithOverlap, true));
+        claims.make(17, at(0));
+        claims.make(17, at(300));
+        claims.advance(at(331));
+        assert_eq!(told(&mut inputs), [17, 17, 17]);
+        claims.advance(at(630));
+        assert!(told(&mut inputs).is_empty());
+        claims.advance(at(631));
+        assert_eq!(told(&mut inputs), [17]);
+    }
+
+    #[test]
+    fn a_look_without_a_clear_answer_is_made_again_and_not_for_ever() {
+        let (mut claims, mut inputs) = claims(policy(IssueSemantics::RotateWithOverlap, true));
+        claims.make(17, at(0));
+        told(&mut inputs);
+        let mut looks = Vec::new();
+        for second in 331..9_999 {
+            claims.advance(at(second));
+            if !told_and_answered(&mut inputs, ReportAnswer::Unclear).is_empty() {
+                looks.push(second);
+            }
+        }
+        assert_eq!(looks.get(..2), Some(&[331, 392][..]), "a minute after the answer was heard");
+        assert_eq!(looks.len(), 10);
+    }
+
+    #[test]
+    fn a_clear_answer_is_enough() {
+        let (mut claims, mut inputs) = claims(policy(IssueSemantics::RotateWithOverlap, true));
+        claims.make(17, at(0));
+        claims.advance(at(331));
+        told_and_answered(&mut inputs, ReportAnswer::Unclear);
+        claims.advance(at(332));
+        claims.advance(at(392));
+        assert_eq!(told(&mut inputs), [17]);
+        claims.advance(at(393));
+        claims.advance(at(9_999));
+        assert!(told(&mut inputs).is_empty());
     }
 
     #[test]

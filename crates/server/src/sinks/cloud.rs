@@ -16,6 +16,7 @@ use tokenward_core::time::Span;
 use super::cloud_looks::Looks;
 use super::cloud_record::{self, CloudRecord, Creation, Fields};
 use super::delivery::{Delivery, Subject};
+use super::redis::OurTokens;
 use super::standing::SinkFailure;
 use super::target::Look;
 use crate::clock;
@@ -36,6 +37,7 @@ pub(crate) struct CloudTarget {
     /// What stands there, as far as is known.
     written: Option<Delivery>,
     looks: Looks,
+    ours: OurTokens,
 }
 
 /// Why a call did not do what it should.
@@ -58,6 +60,7 @@ impl CloudTarget {
         config: &CloudConfig,
         subject: Subject,
         api: Arc<Api>,
+        ours: OurTokens,
     ) -> Result<CloudTarget, ConfigError> {
         let with = config.with.as_ref().unwrap_or(&subject.credential);
         let entry = api.feed.find(with.as_str()).map(Arc::clone);
@@ -72,6 +75,7 @@ impl CloudTarget {
             subject,
             written: None,
             looks: Looks::new(config.check_every, clock::boot()),
+            ours,
         })
     }
 
@@ -83,21 +87,14 @@ impl CloudTarget {
         }
         // Should this be broken off, nothing is known any more.
         self.written = None;
-        let before = self.looks.doubt(clock::boot());
-        match self.write(&fields).await {
-            Ok(()) => {
-                self.looks.settle(before);
-                self.looks.delivered(clock::boot());
-                self.written = Some(delivery.clone());
-                Ok(())
-            }
-            Err(Failed { failure, unknown }) => {
-                if !unknown {
-                    self.looks.settle(before);
-                }
-                Err(failure.without(&delivery.token))
-            }
-        }
+        self.looks.write_begins(clock::boot());
+        let outcome = self.write(&fields).await;
+        let now = clock::boot();
+        self.looks.write_ended(!matches!(outcome, Err(Failed { unknown: true, .. })), now);
+        outcome.map_err(|failed| failed.failure.without(&delivery.token))?;
+        self.looks.delivered(now);
+        self.written = Some(delivery.clone());
+        Ok(())
     }
 
     /// What the record has of what was delivered. Most of the time nobody asks.
@@ -113,18 +110,21 @@ impl CloudTarget {
             self.call(&statement).await.map_err(|failed| failed.failure.without(&delivered.token))?;
         self.looks.looked(clock::boot());
         let fields = self.record.fields(&self.subject, &delivered);
-        let stands = |text: &String| {
-            ejson::document(text)
-                .is_ok_and(|document: serde_json::Value| cloud_record::has(&document, &fields))
-        };
-        Ok(match answer.data.as_slice() {
-            [] => Look::Gone,
-            records if records.iter().all(stands) => {
-                self.written = Some(delivered);
-                Look::There
+        let judge = |text: &String| match ejson::document::<serde_json::Value>(text) {
+            Ok(document) if cloud_record::has(&document, &fields) => Look::There,
+            // A call of ours that was carried out late.
+            Ok(document)
+                if self.record.token(&document, &self.subject).is_some_and(|it| self.ours.have(&it)) =>
+            {
+                Look::Outdated
             }
             _ => Look::Foreign,
-        })
+        };
+        let look = answer.data.iter().map(judge).max().unwrap_or(Look::Gone);
+        if look == Look::There {
+            self.written = Some(delivered);
+        }
+        Ok(look)
     }
 
     async fn write(&self, fields: &Fields) -> Result<(), Failed> {

@@ -1,7 +1,7 @@
 //! When a record of the cloud database is read back. Pure: time is an argument.
 //!
-//! A call whose end is not known may be carried out after later ones. From then on the record is in doubt, and it stays so
-//! until it was read back when such a call is over. A delivery never puts a look off.
+//! A call whose end is not known may be carried out after later ones. The record is in doubt from the moment at which such
+//! a call was given up, and it stays so until a look that began when it must be over. A delivery never puts a look off.
 
 use tokenward_core::time::{Boot, Span};
 
@@ -11,12 +11,17 @@ pub(super) struct Looks {
     /// Between two looks at a record that is not in doubt; zero for none.
     every: Span,
     due: Option<Boot>,
+    /// When the last call of unknown end was given up.
     doubt: Option<Boot>,
+    /// Whether a call that writes has set out, and nobody has said that it ended.
+    is_writing: bool,
+    /// When the last look began.
+    begun: Boot,
     /// Looks that failed in a row.
     failures: u32,
 }
 
-/// How long a call may be on its way.
+/// How long a call may still be on its way after it was given up.
 const SOON: Span = Span::seconds(10);
 /// Between two looks that fail: each is a call, and so is the delivery after it.
 const LONGEST_PAUSE: Span = Span::minutes(30);
@@ -24,21 +29,32 @@ const LONGEST_PAUSE: Span = Span::minutes(30);
 impl Looks {
     /// A call of the process before may be on its way.
     pub(super) fn new(every: Span, now: Boot) -> Looks {
-        Looks { every, due: None, doubt: Some(now), failures: 0 }
+        Looks { every, due: None, doubt: Some(now), is_writing: false, begun: now, failures: 0 }
     }
 
     pub(super) fn is_due(&self, now: Boot) -> bool {
         self.due.is_some_and(|due| now >= due)
     }
 
-    /// A call sets out that may be broken off. Returns what [`settle`](Self::settle) takes back.
-    pub(super) fn doubt(&mut self, now: Boot) -> Option<Boot> {
-        self.doubt.replace(now)
+    /// A call that writes sets out. Should it be broken off, nobody says that it ended.
+    pub(super) fn write_begins(&mut self, now: Boot) {
+        self.note_broken_off(now);
+        self.is_writing = true;
     }
 
-    /// The call ended, and it is known how.
-    pub(super) fn settle(&mut self, before: Option<Boot>) {
-        self.doubt = before;
+    /// It ended, and whether it is known how.
+    pub(super) fn write_ended(&mut self, is_known: bool, now: Boot) {
+        self.is_writing = false;
+        if !is_known {
+            self.doubt = Some(now);
+        }
+    }
+
+    /// A call that nobody has seen the end of was given up before now.
+    fn note_broken_off(&mut self, now: Boot) {
+        if std::mem::take(&mut self.is_writing) {
+            self.doubt = Some(now);
+        }
     }
 
     /// Something was delivered.
@@ -53,6 +69,8 @@ impl Looks {
 
     /// A look begins. It counts as failed until its answer is there.
     pub(super) fn begin(&mut self, now: Boot) {
+        self.note_broken_off(now);
+        self.begun = now;
         let pause = Span(SOON.0 << self.failures.min(8)).min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);
         self.due = Some(now + pause);
@@ -61,7 +79,7 @@ impl Looks {
     /// The record was read back.
     pub(super) fn looked(&mut self, now: Boot) {
         self.failures = 0;
-        if self.doubt.is_some_and(|since| now - since >= SOON) {
+        if self.doubt.is_some_and(|since| self.begun - since >= SOON) {
             self.doubt = None;
         }
         self.due = self.next(now);
@@ -105,8 +123,8 @@ mod tests {
         let mut looks = Looks::new(Span::ZERO, at(0));
         looks.delivered(at(0));
         for second in 1..=9 {
-            let before = looks.doubt(at(second));
-            looks.settle(before);
+            looks.write_begins(at(second));
+            looks.write_ended(true, at(second));
             looks.delivered(at(second));
         }
         assert!(looks.is_due(at(10)));
@@ -116,13 +134,43 @@ mod tests {
     fn a_call_of_unknown_end_is_in_doubt_until_it_must_be_over() {
         let mut looks = Looks::new(Span::ZERO, at(0));
         looks.delivered(at(0));
-        looks.doubt(at(8));
+        looks.write_begins(at(3));
+        looks.write_ended(false, at(8));
         looks.begin(at(10));
         looks.looked(at(10));
         assert_eq!((looks.is_due(at(17)), looks.is_due(at(18))), (false, true), "too early for that call");
         looks.begin(at(18));
         looks.looked(at(18));
         assert!(!looks.is_due(at(99_999)), "nobody wants more looks");
+    }
+
+    /// A call that hangs is given up after ten seconds, and may still be carried out ten seconds later.
+    #[test]
+    fn a_call_that_was_broken_off_is_in_doubt_from_its_end_on() {
+        let mut looks = sure(Span::ZERO);
+        looks.write_begins(at(20));
+        looks.write_begins(at(30));
+        looks.write_ended(true, at(31));
+        looks.delivered(at(31));
+        assert_eq!((looks.is_due(at(39)), looks.is_due(at(40))), (false, true));
+    }
+
+    #[test]
+    fn a_look_that_began_too_early_settles_nothing() {
+        let mut looks = sure(Span::seconds(5));
+        looks.write_begins(at(11));
+        looks.write_ended(false, at(12));
+        looks.begin(at(15));
+        looks.looked(at(24));
+        looks.begin(at(29));
+        looks.looked(at(29));
+        assert_eq!((looks.doubt, looks.is_due(at(33)), looks.is_due(at(34))), (None, false, true));
+        let mut looks = sure(Span::ZERO);
+        looks.write_begins(at(11));
+        looks.write_ended(false, at(12));
+        looks.begin(at(15));
+        looks.looked(at(24));
+        assert!(looks.is_due(at(24)), "what it read was read before that call must be over");
     }
 
     #[test]

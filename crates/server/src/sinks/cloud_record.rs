@@ -131,6 +131,18 @@ impl CloudRecord {
         self.read().map(|_| ())
     }
 
+    /// The token that stands in a document, where it stands alone or between words that are always the same.
+    pub(crate) fn token(&self, document: &Value, subject: &Subject) -> Option<Secret> {
+        let text = |name: &str| document.get(name)?.as_str();
+        match &self.shape {
+            Shape::SetConfig { .. } | Shape::CloudToken { .. } => text("value").map(Secret::new),
+            Shape::Fields { fields, .. } => fields
+                .iter()
+                .find_map(|(name, template)| template.bare_token(text(name)?, subject))
+                .map(Secret::new),
+        }
+    }
+
     /// Which record of the collection it is, as a person would say it.
     pub(crate) fn name(&self) -> String {
         match &self.shape {
@@ -246,6 +258,23 @@ mod tests {
             written,
             serde_json::json!({"t": "Bearer tok\"en", "until": 1_795_176_000, "text": "1795176000 "})
         );
+    }
+
+    #[test]
+    fn the_token_of_a_record_is_found_again() {
+        let template = |text: &str| Template::parse(text).unwrap();
+        let fields = vec![
+            ("until".to_owned(), template("${expires_at}")),
+            ("t".to_owned(), template("${app_id} ${token};")),
+        ];
+        let set_config = Shape::SetConfig { config_name: "access_token".to_owned(), id: None };
+        for shape in [set_config, Shape::Fields { id: "a".to_owned(), fields }] {
+            let record = record(shape);
+            let mut document = document(&record.fields(&subject(), &delivery()));
+            assert_eq!(record.token(&document, &subject()), Some(delivery().token));
+            document.as_object_mut().unwrap().values_mut().for_each(|value| *value = Value::from(""));
+            assert_ne!(record.token(&document, &subject()), Some(delivery().token));
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ use tokenward_core::secret::Secret;
 use tokenward_core::time::{Boot, Now, Span};
 
 use crate::clock;
-use crate::config::{Config, ConfigError, CredentialConfig, Finding, PlaceConfig, SinkConfig};
+use crate::config::{Config, ConfigError, CredentialConfig, Finding, PlaceConfig, RedisConfig, SinkConfig};
 use crate::feed::Entry;
 use crate::http::Api;
 use crate::material::Material;
@@ -48,7 +48,7 @@ pub(crate) use file_hook::{Afterwards, Signal};
 pub(crate) use found::Found;
 pub(crate) use owner::Owner;
 use redis::OurTokens;
-pub(crate) use redis_preset::{KeyOptions, PRESETS, RedisPreset};
+pub(crate) use redis_preset::{InKey, KeyOptions, PRESETS, RedisPreset};
 use standing::SinkFailure;
 pub use standing::Standing;
 pub(crate) use target::Shared;
@@ -107,10 +107,11 @@ pub(crate) fn standing(config: &SinkConfig) -> Standing {
 
 /// Whether a sink of a credential has to know its tokens again, also those of earlier runs.
 pub(crate) fn know_tokens(credential: &CredentialConfig) -> bool {
-    credential.sinks.iter().any(|sink| matches!(sink.place, PlaceConfig::Redis(_)))
+    let knows = |place: &PlaceConfig| matches!(place, PlaceConfig::Redis(_) | PlaceConfig::Cloud(_));
+    credential.sinks.iter().any(|sink| knows(&sink.place))
 }
 
-/// Reads the secrets of a sink, and says what is wrong with it or worth a word. `real` are the secrets of its app.
+/// Reads the secrets of a sink. Returns what makes sense and is still worth a word. `real` are the secrets of its app.
 ///
 /// # Errors
 /// Points at a secret that cannot be read or used, or at a place that another sink writes.
@@ -122,19 +123,32 @@ pub(crate) fn check(
     shared: &mut Shared,
 ) -> Result<Option<Finding>, ConfigError> {
     let subject = target::subject(all, credential, sink)?;
-    let warning = real_secret(all, sink, &subject, real);
     match &sink.place {
-        PlaceConfig::Redis(redis) => drop(shared.redis(all, sink, redis, subject)?),
-        PlaceConfig::Webhook(webhook) => drop(all.read_secret(&webhook.key)?),
-        PlaceConfig::File(_) | PlaceConfig::Cloud(_) => {}
+        PlaceConfig::Redis(redis) => {
+            let warning = real_secret(all, sink, redis, &subject, real);
+            shared.redis(all, sink, redis, subject)?;
+            Ok(warning)
+        }
+        PlaceConfig::Webhook(config) => {
+            let key = all.read_secret(&config.key)?;
+            Ok(webhook::is_short(&key).then(|| all.short_key(&config.key)))
+        }
+        PlaceConfig::File(_) | PlaceConfig::Cloud(_) => Ok(None),
     }
-    Ok(warning)
 }
 
-/// What an SDK has as its secret stands in the names of keys, for everybody who can list them.
-fn real_secret(all: &Config, sink: &SinkConfig, subject: &Subject, real: &[Secret]) -> Option<Finding> {
+/// What an SDK has as its secret stands in the names of keys, for everybody who can list them, and lets it fetch.
+fn real_secret(
+    all: &Config,
+    sink: &SinkConfig,
+    redis: &RedisConfig,
+    subject: &Subject,
+    real: &[Secret],
+) -> Option<Finding> {
     let (given, place) = (subject.sdk_secret.as_ref()?, sink.sdk_secret.as_ref()?);
-    real.contains(given).then(|| all.real_secret(place))
+    // One that no key is made of is warned about as such.
+    let shown = redis.keys.sdk_secret_in_key().filter(|_| real.contains(given))?;
+    Some(all.real_secret(place, shown))
 }
 
 /// The sinks of all credentials. Blocks while programs run that give secrets.
@@ -150,13 +164,12 @@ pub(crate) fn gather(
 ) -> Result<Vec<Sink>, ConfigError> {
     let mut sinks = Vec::new();
     let mut shared = Shared::new(run);
-    let credentials = config.credentials.iter().zip(api.feed.iter()).zip(materials);
-    for ((credential, entry), material) in credentials {
+    for (credential, entry) in config.credentials.iter().zip(api.feed.iter()) {
         for (sink, standing) in credential.sinks.iter().zip(&entry.sinks) {
             let subject = target::subject(config, credential, sink)?;
-            if let Some(warning) = real_secret(config, sink, &subject, &material.secrets()) {
-                let place = format!("{}:{}", warning.file, warning.line);
-                tracing::warn!(place, next_step = warning.fix, "{}", warning.message);
+            if let PlaceConfig::Redis(redis) = &sink.place {
+                let real = secrets_of(config, materials, &subject.app_id);
+                warn(real_secret(config, sink, redis, &subject, &real));
             }
             let ours = OurTokens(Arc::clone(token_index), entry.id);
             let target = Target::gather(config, sink, subject, api, &ours, &mut shared)?;
@@ -165,6 +178,20 @@ pub(crate) fn gather(
         }
     }
     Ok(sinks)
+}
+
+/// The secrets of an app: a ticket has none of its own, and several credentials may be one app.
+fn secrets_of(config: &Config, materials: &[Arc<Material>], app_id: &str) -> Vec<Secret> {
+    let credentials = config.credentials.iter().zip(materials);
+    let same = credentials.filter(|(credential, _)| credential.app_id() == app_id);
+    same.flat_map(|(_, material)| material.secrets().as_ref().clone()).collect()
+}
+
+/// Tells in the log what is worth a word.
+fn warn(finding: Option<Finding>) {
+    if let Some(Finding { file, line, message, fix, .. }) = finding {
+        tracing::warn!(place = format!("{file}:{line}"), next_step = fix, "{message}");
+    }
 }
 
 /// What stands at a sink's place now, whoever wrote it.
@@ -267,7 +294,10 @@ impl Sink {
                     self.claims.make(delivery.generation, now);
                 }
                 self.standing.wait_since(now);
-                self.deliver(delivery.clone()).await;
+                // Looking may have taken long.
+                if let Some(delivery) = Delivery::of(&self.entry.view(), clock::now()) {
+                    self.deliver(delivery).await;
+                }
             }
             Err(failure) => {
                 self.delivered = None;

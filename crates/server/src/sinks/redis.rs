@@ -93,8 +93,6 @@ if ARGV[2] ~= '' then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
 return 0
 ";
 
-/// A key with a life of less than this counts as expired with some SDKs.
-const SHORTEST_LIFE: i64 = 3_000;
 /// How far the end of a key may be from where it was put, in milliseconds.
 const TOLERANCE: i64 = 3_000;
 /// How often somebody else may be faster in one delivery.
@@ -150,6 +148,7 @@ impl RedisTarget {
         let fill = |it: &KeyedValue| Bytes::new(it.value.fill(&self.subject, delivery).as_bytes().to_vec());
         let values: Vec<Bytes> = self.keyed.iter().map(fill).collect();
         self.written = None;
+        let end = clock::boot() + delivery.life();
         for round in 0..ROUNDS {
             if self.expected.is_none() || round > 0 {
                 self.meet().await?;
@@ -158,9 +157,7 @@ impl RedisTarget {
             for (expected, value) in self.expected.iter_mut().flatten().zip(&values) {
                 expected.add(value);
             }
-            let life = delivery.life().0.max(SHORTEST_LIFE);
-            let end = clock::boot() + Span(life);
-            if self.swap(delivery, &values, life).await? {
+            if self.swap(delivery, &values, end).await? {
                 self.expected = Some(values.iter().map(|value| Expected(vec![value.clone()])).collect());
                 self.written = Some(Written { values, end });
                 return Ok(true);
@@ -204,7 +201,7 @@ impl RedisTarget {
     }
 
     /// Whether it was written; else something unexpected is there.
-    async fn swap(&self, delivery: &Delivery, values: &[Bytes], life: i64) -> Result<bool, RedisError> {
+    async fn swap(&self, delivery: &Delivery, values: &[Bytes], end: Boot) -> Result<bool, RedisError> {
         let mut link = self.server.link().await?;
         // The keys of a cluster may be on two machines; the token's comes last, so that nobody reads it with an old end.
         let groups: Vec<Vec<usize>> = match self.server.is_cluster {
@@ -221,7 +218,7 @@ impl RedisTarget {
                 }
                 _ => ("", Zeroizing::default()),
             };
-            call.arg(life).arg(channel).arg(message.as_str());
+            call.arg(life(end, clock::boot())).arg(channel).arg(message.as_str());
             for at in group {
                 let (Some(keyed), Some(value)) = (self.keyed.get(at), values.get(at)) else { continue };
                 let expected = self.expected.as_ref().and_then(|expected| expected.get(at));
@@ -298,8 +295,13 @@ impl RedisTarget {
     }
 }
 
+/// How long a key lives that is written now, in milliseconds; Redis takes nothing below 1.
+fn life(end: Boot, now: Boot) -> i64 {
+    (end - now).0.max(1)
+}
+
 impl OurTokens {
-    fn have(&self, token: &Secret) -> bool {
+    pub(super) fn have(&self, token: &Secret) -> bool {
         self.0.find(token.expose(), clock::boot()) == Some(self.1)
     }
 }
@@ -316,5 +318,37 @@ impl Expected {
         if self.0.len() > MOST_EXPECTED {
             self.0.remove(0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::delivery::testing::{delivery, subject};
+    use super::super::redis_preset::{KeyOptions, RedisPreset};
+    use super::*;
+
+    #[test]
+    fn a_key_lives_for_what_is_left_when_it_is_written() {
+        assert_eq!(life(Boot(3_600_000), Boot(8_000)), 3_592_000);
+        assert_eq!(life(Boot(1_500), Boot(0)), 1_500, "not for longer than was told");
+        assert_eq!(life(Boot(0), Boot(1)), 1);
+    }
+
+    #[test]
+    fn neither_tokens_nor_secrets_are_shown() {
+        let server = Arc::new(RedisServer::open("redis://:password@127.0.0.1", None).unwrap());
+        let keyed = RedisPreset::find("easywechat6").unwrap().keyed(&KeyOptions::default(), &subject());
+        let value = Bytes::new(delivery().token.expose().as_bytes().to_vec());
+        let mut target = RedisTarget::new(server, keyed, None, subject());
+        target.expected = Some(vec![Expected(vec![value.clone()])]);
+        target.written = Some(Written { values: vec![value.clone()], end: Boot(0) });
+        let shown = format!("{target:?}");
+        for secret in ["sdk-secret", "password", "tok\\\"en", &format!("{:?}", value.as_slice())] {
+            assert!(!shown.contains(secret), "{secret}: {shown}");
+        }
+        assert!(
+            shown.contains("keyed") && shown.contains("Expected") && shown.contains("Written"),
+            "{shown}"
+        );
     }
 }

@@ -52,6 +52,15 @@ pub(crate) struct RedisPreset {
     ticket_prefix: Option<&'static str>,
 }
 
+/// How a secret stands in a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InKey {
+    /// To be read by everybody who sees the key.
+    AsText,
+    /// Within what an MD5 is of.
+    AsDigest,
+}
+
 /// Keys and the shapes of their values.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
@@ -206,7 +215,7 @@ pub(crate) const PRESETS: [RedisPreset; 13] = [
     },
 ];
 
-/// A key and the shape of its value.
+/// A key, which may contain what an SDK has as its secret, and the shape of its value.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyedValue {
     pub(crate) key: Zeroizing<String>,
@@ -222,6 +231,22 @@ impl RedisPreset {
     /// Whether the SDK keeps such a ticket there.
     pub(crate) fn keeps(&self, kind: TicketKind) -> bool {
         self.ticket(kind).is_some()
+    }
+
+    /// How `sdk_secret` stands in its keys; `None` where it does not.
+    pub(crate) fn sdk_secret_in_key(&self, options: &KeyOptions) -> Option<InKey> {
+        match self.layout(options).key {
+            Key::EasyWechat5 => Some(InKey::AsDigest),
+            Key::Template(key) => {
+                let key = template(&self.with_options(key, options));
+                let shown = if key.shows_sdk_secret() { InKey::AsText } else { InKey::AsDigest };
+                key.has_sdk_secret().then_some(shown)
+            }
+        }
+    }
+
+    fn layout(&self, options: &KeyOptions) -> Layout {
+        options.ticket.and_then(|kind| self.ticket(kind)).unwrap_or(self.token)
     }
 
     fn ticket(&self, kind: TicketKind) -> Option<Layout> {

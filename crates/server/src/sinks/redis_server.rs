@@ -2,6 +2,7 @@
 //!
 //! A connection that fails is given up, and the next call makes another one: sinks try again anyway.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
@@ -9,8 +10,8 @@ use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo as _, RedisError,
-    RedisFuture, RedisResult, TlsCertificates, TlsMode, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo as _,
+    RedisError, RedisFuture, RedisResult, TlsCertificates, TlsMode, Value,
 };
 use tokio::sync::Mutex;
 
@@ -22,7 +23,7 @@ pub(crate) struct RedisServer {
     /// Whether two keys may be on two machines.
     pub(super) is_cluster: bool,
     /// The same server has the same of these under another user, or another name of this machine.
-    pub(super) places: Vec<String>,
+    pub(super) places: BTreeSet<String>,
 }
 
 enum Way {
@@ -60,28 +61,38 @@ impl RedisServer {
         let (scheme, rest) = url.split_once("://").ok_or_else(|| format!("this is no URL. {FORMS}"))?;
         let tls = scheme.starts_with("rediss");
         let certificates = TlsCertificates { client_tls: None, root_cert: ca.clone() };
-        let way = match scheme.trim_start_matches("rediss").trim_start_matches("redis") {
-            "" | "unix" if ca.is_none() => Way::Single(Box::new(Client::open(url).map_err(refused)?), None),
-            "" => Way::Single(Box::new(Client::build_with_tls(url, certificates).map_err(refused)?), None),
+        let (way, places) = match scheme.trim_start_matches("rediss").trim_start_matches("redis") {
+            "" | "unix" => {
+                let client = match ca {
+                    None => Client::open(url),
+                    Some(_) => Client::build_with_tls(url, certificates),
+                };
+                let client = client.map_err(refused)?;
+                let info = client.get_connection_info();
+                let place = format!("{}/{}", machine(info.addr()), info.redis_settings().db());
+                (Way::Single(Box::new(client), None), vec![place])
+            }
             "-cluster" => {
-                let (user, hosts, _) = parts(rest);
-                let plain = if tls { "rediss" } else { "redis" };
-                let nodes = hosts.split(',').map(|host| format!("{plain}://{user}{host}"));
-                let mut builder = ClusterClient::builder(nodes.collect::<Vec<_>>())
+                let nodes = Parts::of(rest).nodes(tls).map_err(refused)?;
+                let places = nodes.iter().map(|node| format!("{}/0", machine(node.addr()))).collect();
+                let mut builder = ClusterClient::builder(nodes)
                     .connection_timeout(PATIENCE)
                     .response_timeout(PATIENCE)
                     .retries(2);
                 if ca.is_some() {
                     builder = builder.certs(certificates);
                 }
-                Way::Cluster(Box::new(builder.build().map_err(refused)?), None)
+                (Way::Cluster(Box::new(builder.build().map_err(refused)?), None), places)
             }
             "-sentinel" => {
-                Way::Sentinel(Box::new(sentinel(rest, tls, ca.map(|_| certificates)).map_err(refused)?), None)
+                let (client, places) = sentinel(rest, tls, ca.map(|_| certificates)).map_err(refused)?;
+                (Way::Sentinel(Box::new(client), None), places)
             }
             _ => return Err(format!("{scheme:?} is no scheme of Redis. {FORMS}")),
         };
-        let (is_cluster, places) = (matches!(way, Way::Cluster(..)), places(&way, rest));
+        let is_cluster = matches!(way, Way::Cluster(..));
+        // Two addresses of one server are one place.
+        let places = BTreeSet::from_iter(places);
         Ok(RedisServer { way: Mutex::new(way), is_cluster, places })
     }
 
@@ -117,55 +128,65 @@ impl RedisServer {
     }
 }
 
-/// What tells a server from others, as far as its URL says.
-fn places(way: &Way, rest: &str) -> Vec<String> {
-    let (_, hosts, behind) = parts(rest);
-    let each = |behind: &str| hosts.split(',').map(|host| format!("{}/{behind}", machine(host))).collect();
-    match way {
-        Way::Single(client, _) => {
-            let info = client.get_connection_info();
-            vec![format!("{}/{}", machine(&info.addr().to_string()), info.redis_settings().db())]
-        }
-        Way::Cluster(..) => each("0"),
-        // Sentinels know several masters.
-        Way::Sentinel(..) => {
-            let (name, database) = behind.split_once('/').unwrap_or((behind, ""));
-            let database = if database.is_empty() { "0" } else { database };
-            each(&format!("{name}/{database}"))
-        }
+/// What a URL of several machines is made of, behind its scheme.
+struct Parts<'a> {
+    /// `user:password@`
+    user: &'a str,
+    hosts: &'a str,
+    path: &'a str,
+    /// `?…`
+    query: &'a str,
+}
+
+impl Parts<'_> {
+    fn of(rest: &str) -> Parts<'_> {
+        let (rest, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
+        let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (user, hosts) = place.split_at(place.rfind('@').map_or(0, |at| at + 1));
+        Parts { user, hosts, path, query }
+    }
+
+    /// Each of its machines, as a URL of one says it.
+    fn nodes(&self, tls: bool) -> RedisResult<Vec<ConnectionInfo>> {
+        let Parts { user, hosts, query, .. } = self;
+        let node = |host| format!("{}://{user}{host}{query}", scheme(tls)).into_connection_info();
+        hosts.split(',').map(node).collect()
     }
 }
 
-/// A host and its port, in one way of writing.
-fn machine(address: &str) -> String {
-    let address = address.to_ascii_lowercase();
-    match address.rsplit_once(':') {
-        Some(("localhost" | "[::1]" | "::1", port)) => format!("127.0.0.1:{port}"),
-        _ => address,
+fn scheme(tls: bool) -> &'static str {
+    if tls { "rediss" } else { "redis" }
+}
+
+/// A machine and its port, in one way of writing.
+fn machine(address: &ConnectionAddr) -> String {
+    let (host, port) = match address {
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => (host, port),
+        other => return other.to_string(),
+    };
+    match host.to_ascii_lowercase().as_str() {
+        "localhost" | "[::1]" | "::1" => format!("127.0.0.1:{port}"),
+        host => format!("{host}:{port}"),
     }
 }
 
-/// `user:password@`, the hosts, and what follows them.
-fn parts(rest: &str) -> (String, &str, &str) {
-    let (place, behind) = rest.split_once('/').unwrap_or((rest, ""));
-    match place.rsplit_once('@') {
-        Some((user, hosts)) => (format!("{user}@"), hosts, behind),
-        None => (String::new(), place, behind),
-    }
-}
-
-fn sentinel(rest: &str, tls: bool, certificates: Option<TlsCertificates>) -> RedisResult<SentinelClient> {
-    let (user, hosts, behind) = parts(rest);
-    let (name, database) = behind.split_once('/').unwrap_or((behind, ""));
-    let scheme = if tls { "rediss" } else { "redis" };
+/// A client, and what tells its master from others: sentinels know several.
+fn sentinel(
+    rest: &str,
+    tls: bool,
+    certificates: Option<TlsCertificates>,
+) -> RedisResult<(SentinelClient, Vec<String>)> {
+    let parts = Parts::of(rest);
+    let (name, database) = parts.path.split_once('/').unwrap_or((parts.path, ""));
     // The name, the password and the database are those of the master.
-    let master: ConnectionInfo = format!("{scheme}://{user}localhost/{database}").into_connection_info()?;
-    let sentinels = hosts
-        .split(',')
-        .map(|host| Ok(format!("{scheme}://{host}").into_connection_info()?.addr().clone()))
-        .collect::<RedisResult<Vec<_>>>()?;
+    let Parts { user, query, .. } = parts;
+    let master = format!("{}://{user}localhost/{database}{query}", scheme(tls)).into_connection_info()?;
+    let nodes = Parts { user: "", ..parts }.nodes(tls)?;
+    let sentinels: Vec<ConnectionAddr> = nodes.iter().map(|node| node.addr().clone()).collect();
+    let database = master.redis_settings().db();
+    let places = sentinels.iter().map(|it| format!("{}/{name}/{database}", machine(it))).collect();
     let mut builder = SentinelClientBuilder::new(sentinels, name, SentinelServerType::Master)?
-        .set_client_to_redis_db(master.redis_settings().db());
+        .set_client_to_redis_db(database);
     if let Some(user) = master.redis_settings().username() {
         builder = builder.set_client_to_redis_username(user);
     }
@@ -182,7 +203,7 @@ fn sentinel(rest: &str, tls: bool, certificates: Option<TlsCertificates>) -> Red
             .set_client_to_redis_certificates(certificates.clone())
             .set_client_to_sentinel_certificates(certificates);
     }
-    builder.build()
+    Ok((builder.build()?, places))
 }
 
 impl ConnectionLike for Link {
@@ -239,7 +260,7 @@ mod tests {
     use super::*;
 
     fn places(url: &str) -> Vec<String> {
-        RedisServer::open(url, None).unwrap().places
+        RedisServer::open(url, None).unwrap().places.into_iter().collect()
     }
 
     #[test]
@@ -249,5 +270,20 @@ mod tests {
         assert_eq!(places("redis-cluster://:secret@a:1,b:2"), ["a:1/0", "b:2/0"]);
         assert_eq!(places("redis-sentinel://a:1,b:2/main"), ["a:1/main/0", "b:2/main/0"]);
         assert_eq!(places("unix:///run/redis.sock?db=3"), ["/run/redis.sock/3"]);
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_url_makes_no_other_server() {
+        assert_eq!(places("redis-cluster://10.0.0.1"), places("redis://10.0.0.1"));
+        assert_eq!(places("redis-cluster://10.0.0.1"), places("rediss-cluster://10.0.0.1:6379/"));
+        assert_eq!(places("redis-cluster://h:1?protocol=resp3"), places("redis-cluster://H:1/"));
+        assert_eq!(places("redis-cluster://h:1/?protocol=resp3"), ["h:1/0"]);
+        assert_eq!(places("redis-sentinel://h:1/main?protocol=resp3"), places("redis-sentinel://h:1/main/0"));
+        assert_eq!(places("redis-sentinel://h:1/main/?protocol=resp3"), ["h:1/main/0"]);
+    }
+
+    #[test]
+    fn one_server_under_two_names_is_one_place() {
+        assert_eq!(places("redis-cluster://localhost:7000,127.0.0.1:7000,[::1]:7000"), ["127.0.0.1:7000/0"]);
     }
 }

@@ -68,7 +68,9 @@ impl Target {
             PlaceConfig::Redis(redis) => {
                 Target::Redis(shared.redis(all, config, redis, subject)?.with_ours(ours.clone()))
             }
-            PlaceConfig::Cloud(cloud) => Target::Cloud(CloudTarget::new(cloud, subject, Arc::clone(api))?),
+            PlaceConfig::Cloud(cloud) => {
+                Target::Cloud(CloudTarget::new(cloud, subject, Arc::clone(api), ours.clone())?)
+            }
             PlaceConfig::Webhook(webhook) => {
                 let numbers = Arc::clone(&shared.numbers);
                 Target::Webhook(WebhookTarget::gather(all, &config.name, webhook, subject, numbers)?)

@@ -127,6 +127,26 @@ impl Template {
             if matches!(&values[..], [value] if NUMBERS.contains(value)))
     }
 
+    /// The token in a text of this template, where all that stands around it is the same for every token.
+    pub(crate) fn bare_token<'a>(&self, text: &'a str, subject: &Subject) -> Option<&'a str> {
+        let bare = Part::Place(Encoding::Raw, vec![Value::Token]);
+        let place = self.0.iter().position(|part| *part == bare)?;
+        let (before, behind) = (self.0.get(..place)?, self.0.get(place + 1..)?);
+        let constant = |parts: &[Part]| {
+            let around = Template(parts.to_vec());
+            around.is_constant().then(|| around.fill_constant(subject))
+        };
+        text.strip_prefix(constant(before)?.as_str())?.strip_suffix(constant(behind)?.as_str())
+    }
+
+    /// Whether what only `sdk_secret` gives can be read in it, and is no digest.
+    pub(crate) fn shows_sdk_secret(&self) -> bool {
+        self.0.iter().any(|part| match part {
+            Part::Place(encoding, values) => *encoding != Encoding::Md5 && values.contains(&Value::SdkSecret),
+            Part::Text(_) => false,
+        })
+    }
+
     /// The text for a delivery.
     pub(crate) fn fill(&self, subject: &Subject, delivery: &Delivery) -> Zeroizing<String> {
         let mut out = Zeroizing::new(String::new());

@@ -39,7 +39,7 @@ pub(crate) struct WebhookTarget {
 pub(super) const LONGEST_PAUSE: Span = Span::seconds(30);
 const TIMESTAMP: &str = "Tokenward-Timestamp";
 const SIGNATURE: &str = "Tokenward-Signature";
-/// Shorter keys can be guessed.
+/// In bytes; shorter keys can be guessed.
 const SHORTEST_KEY: usize = 16;
 
 impl std::fmt::Debug for WebhookTarget {
@@ -61,9 +61,7 @@ impl WebhookTarget {
         numbers: Arc<AtomicU64>,
     ) -> Result<WebhookTarget, ConfigError> {
         let key = all.read_secret(&config.key)?;
-        if key.expose().len() < SHORTEST_KEY {
-            tracing::warn!(%sink, "the key of the sink {sink} is short: it can be guessed");
-        }
+        super::warn(is_short(&key).then(|| all.short_key(&config.key)));
         let inside = EgressConfig { proxy: None, allow_private: true, ..all.egress.clone() };
         let http = fetch::way_out(if config.internal { &inside } else { &all.egress })?;
         Ok(WebhookTarget {
@@ -142,6 +140,11 @@ impl WebhookTarget {
         }
         Zeroizing::new(body.to_string())
     }
+}
+
+/// Whether a key can be guessed.
+pub(super) fn is_short(key: &Secret) -> bool {
+    key.expose().len() < SHORTEST_KEY
 }
 
 /// `v1=…`: HMAC-SHA-256 over the moment, a dot and the body, in hexadecimal digits.

@@ -144,7 +144,7 @@ impl Pair {
             Some(token) => {
                 self.asked_with.push(token.expose().to_owned());
                 let dead = self.dead.iter().any(|dead| dead == token.expose());
-                let busy = self.moody && self.asked_with.len() % 2 == 0;
+                let busy = self.moody && self.asked_with.len().is_multiple_of(2);
                 let refusal = if busy { FailureKind::PlatformBusy } else { FailureKind::SourceRefused };
                 (dead || self.stubborn).then_some(refusal)
             }

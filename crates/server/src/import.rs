@@ -48,6 +48,8 @@ pub struct Imported {
     pub expires_in: i64,
     /// How long it was said to live, in seconds, if that is longer than any token of its platform does.
     pub cut_from: Option<i64>,
+    /// How long tokens of its platform live at the most, in seconds.
+    pub longest: i64,
     /// The generation that it has from now on.
     pub generation: u64,
     /// Whether the platform accepted it; `None` if it could not be asked.
@@ -92,7 +94,8 @@ pub async fn import(config: &Config, wanted: &Import<'_>) -> Result<Imported, Co
     let taken = taking.store(&store, &found.token).await;
     store.close().await.map_err(|error| failed(&error))?;
     let TokenRecord { generation, life, .. } = taken?;
-    Ok(Imported { expires_in: life.whole_seconds(), cut_from, generation, alive })
+    let (expires_in, longest) = (life.whole_seconds(), longest.whole_seconds());
+    Ok(Imported { expires_in, cut_from, longest, generation, alive })
 }
 
 fn over() -> ConfigError {

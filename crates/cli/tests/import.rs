@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lab::{Lab, SECRET, Server, classic, documented};
 use redis::Redis;
 use serde_json::Value;
-use tokenward_emulator::{Fault, FaultKind};
+use tokenward_emulator::{Fault, FaultKind, Settings};
 
 const OLD: &str =
     "[credentials.shop.sinks.old]\nto = \"file\"\npath = \"wechat.txt\"\npreset = \"wechat.txt\"\n";
@@ -245,4 +245,21 @@ async fn the_life_goes_on_while_the_platform_thinks() {
     let status = Server::start(&config, &[]).status("shop").await;
     let stored: jiff::Timestamp = status["expires_at"].as_str().unwrap().parse().unwrap();
     assert!(stored.as_millisecond() <= end + 500, "{status}, not {end}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_fetches_for_another_app_of_the_same_name_is_forgotten() {
+    let lab = Lab::new(Settings { overlap: Duration::ZERO, ..documented() }).await;
+    let shop = classic("0s") + OLD;
+    let server = lab.serve(&shop);
+    let generation = server.token("shop").await.generation();
+    leave_token(&lab, 3_600).await;
+    server.report("shop", generation).await;
+    server.wait_for_line("someone else fetches tokens for the app of shop");
+    assert!(server.status("shop").await["foreign_refreshes"].is_object());
+    assert!(server.stop().success());
+    let config = lab.write_config(&shop.replace("wxclassic", "wxother"));
+    taken(&config, &["shop", "--sink", "old", "--force"]);
+    let status = Server::start(&config, &[]).status("shop").await;
+    assert!(status["foreign_refreshes"].is_null(), "{status}");
 }

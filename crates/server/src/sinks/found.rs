@@ -134,7 +134,6 @@ mod tests {
         }
     }
 
-    /// Among them is what the others write, for the one that writes something else.
     #[test]
     fn what_is_no_token_is_not_taken_for_one() {
         let texts =

@@ -104,6 +104,19 @@ fn an_authority_for_an_address_vouches_for_no_other_and_for_no_name() {
 }
 
 #[test]
+fn a_host_that_cannot_be_certified_leaves_no_authority_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    for wrong in ["foo bar", "*.example.com", "example.com.", "[::1]", "localhost:443", ""] {
+        let refused = cert(folder.path(), &["--host", "localhost", "--host", wrong]);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(said.contains(&format!("{wrong:?} cannot be certified")), "{said}");
+        assert!(!folder.path().join("tls").exists(), "{wrong:?}");
+    }
+    let made = cert(folder.path(), &["--host", "localhost"]);
+    assert!(made.status.success(), "{made:?}");
+}
+
+#[test]
 fn private_keys_are_for_their_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();

@@ -25,16 +25,35 @@ async fn refresh(server: &Server) {
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
-/// Waits until this is true, asking the server's status each time: that takes its own time.
-async fn until(server: &Server, what: impl Fn(&Value) -> bool) -> Value {
-    for _ in 0..2_000 {
-        let status = server.status("crm").await;
-        let sink = status["sinks"][0].clone();
-        if what(&sink) {
-            return sink;
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What waits for nothing is done sooner than this, on a slow machine too.
+const SOON: Duration = Duration::from_secs(4);
+
+/// Waits until this is true of a status, asking the server each time: that takes its own time.
+async fn until_status(server: &Server, name: &str, what: impl Fn(&Value) -> bool) -> Value {
+    let begin = Instant::now();
+    loop {
+        let status = server.status(name).await;
+        if what(&status) {
+            return status;
         }
+        assert!(begin.elapsed() < PATIENCE, "it never came: {status}");
     }
-    panic!("it never came: {}", server.status("crm").await);
+}
+
+/// Waits until this is true of the first sink.
+async fn until(server: &Server, what: impl Fn(&Value) -> bool) -> Value {
+    until_status(server, "crm", |status| what(&status["sinks"][0])).await["sinks"][0].clone()
+}
+
+/// Waits until the token of now stands in a file, and says how long that took.
+async fn until_written(server: &Server, file: &Path) -> Duration {
+    let begin = Instant::now();
+    let token = server.token("crm").await;
+    let is_there = |_: &Value| std::fs::read_to_string(file).is_ok_and(|there| there == token.token());
+    until_status(server, "crm", is_there).await;
+    begin.elapsed()
 }
 
 fn now() -> i64 {
@@ -114,7 +133,7 @@ async fn a_program_is_run_when_the_file_has_changed() {
 
 /// Waits until a process has come to its end.
 async fn ended(pid: u32) {
-    let patience = Instant::now() + Duration::from_secs(30);
+    let patience = Instant::now() + PATIENCE;
     while !std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") Z ") {
         assert!(Instant::now() < patience, "{pid} goes on");
         tokio::task::yield_now().await;
@@ -134,13 +153,50 @@ async fn a_disk_that_hangs_delays_neither_the_file_nor_readers_nor_the_end() {
     let status = server.status("crm").await;
     assert!(status["sinks"][0]["lag_seconds"].as_i64() >= Some(7), "{status}");
     refresh(&server).await;
-    let token = server.token("crm").await;
-    while text(&lab.folder.path().join("token")) != token.token() {
-        assert_eq!(server.token("crm").await.generation(), 2);
-    }
+    let waited = until_written(&server, &lab.folder.path().join("token")).await;
+    assert!(waited < SOON, "{waited:?}");
     let pid = server.pid();
     assert!(std::process::Command::new("kill").arg(pid.to_string()).status().unwrap().success());
     ended(pid).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_token_does_not_wait_for_the_hook_of_the_older() {
+    let lab = Lab::new(documented()).await;
+    let server = lab
+        .serve(&crm("[credentials.crm.sinks.old]\nto = \"file\"\npath = \"token\"\npreset = \"plain\"\n\
+                                 run = [\"/bin/sleep\", \"7\"]\n"));
+    let file = lab.folder.path().join("token");
+    until_written(&server, &file).await;
+    refresh(&server).await;
+    let waited = until_written(&server, &file).await;
+    assert!(waited < SOON, "{waited:?}");
+    assert_eq!(until(&server, |_| true).await["delivered"], 0, "the hook still runs");
+    let done = until(&server, |sink| sink["generation"] == 2).await;
+    assert_eq!((&done["failed"], &done["lag_seconds"]), (&0.into(), &0.into()), "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_fails_is_carried_out_again_and_the_files_stay() {
+    let lab = Lab::new(documented()).await;
+    let server = lab
+        .serve(&crm("[credentials.crm.sinks.old]\nto = \"file\"\npath = \"token.d\"\npreset = \"folder\"\n\
+                                 run = [\"/bin/false\"]\n"));
+    let current = || std::fs::read_link(lab.folder.path().join("token.d/current")).unwrap();
+    let failing = until(&server, |sink| sink["failed"].as_u64() >= Some(1)).await;
+    assert!(failing["last_failure"]["detail"].as_str().unwrap().contains("/bin/false"), "{failing}");
+    let first = current();
+    // It counts as behind.
+    until(&server, |sink| {
+        sink["failed"].as_u64() >= Some(3)
+            && sink["lag_seconds"].as_u64() >= Some(1)
+            && sink["delivered"] == 0
+    })
+    .await;
+    assert_eq!(current(), first);
+    std::fs::remove_file(lab.folder.path().join("token.d/current/token")).unwrap();
+    server.wait_for_line("somebody else removed what was in");
+    until_written(&server, &lab.folder.path().join("token.d/current/token")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -213,7 +269,8 @@ async fn readers_that_poll_files_over_1000_rotations_see_whole_living_tokens_in_
     let lab = Lab::new(scaled(8, 2)).await;
     let server = lab.serve(&(0..FILES).map(short).collect::<String>());
     for number in 0..FILES {
-        while server.status(&format!("crm-{number}")).await["sinks"][0]["generation"] == 0 {}
+        let is_there = |status: &Value| status["sinks"][0]["generation"] != 0;
+        until_status(&server, &format!("crm-{number}"), is_there).await;
     }
     let stop = Arc::new(AtomicBool::new(false));
     let newest: Vec<Arc<AtomicU64>> = (0..FILES).map(|_| Arc::default()).collect();
@@ -251,12 +308,7 @@ fn busy(files: usize) -> String {
 async fn all_delivered(server: &Server) {
     let generation = server.token("crm").await.generation();
     let is_there = |sink: &Value| sink["generation"] == generation;
-    for _ in 0..2_000 {
-        if server.status("crm").await["sinks"].as_array().unwrap().iter().all(is_there) {
-            return;
-        }
-    }
-    panic!("it never came: {}", server.status("crm").await);
+    until_status(server, "crm", |status| status["sinks"].as_array().unwrap().iter().all(is_there)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

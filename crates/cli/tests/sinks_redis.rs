@@ -110,18 +110,18 @@ async fn refresh(server: &Server) -> String {
 async fn a_write_that_was_not_answered_is_not_taken_for_somebody_elses() {
     // Whose value this is cannot be seen in it.
     let (_lab, redis, between, server) =
-        disturbable("key = \"k\"\nvalue = \"Bearer of ${generation}: ${token}\"").await;
+        disturbable("key = \"k\"\nvalue = \"Bearer of ${generation}: ${token}${generation}\"").await;
     between.set_for("Bearer of 2", Fate::IsNotAnswered);
     let lost = refresh(&server).await;
     assert_eq!(between.next(), Event::NotAnswered);
-    assert_eq!(redis.ask(&["GET", "k"]), format!("Bearer of 2: {lost}"), "it was written");
+    assert_eq!(redis.ask(&["GET", "k"]), format!("Bearer of 2: {lost}2"), "it was written");
     between.set(Fate::Arrives);
     let token = refresh(&server).await;
     let sink = until(&server, |sink| sink["generation"] == 3).await;
     assert_eq!(sink["lost"], 0, "{sink}");
     assert!(sink["failed"].as_u64() >= Some(1), "{sink}");
     assert!(!server.log().contains("somebody else"), "{}", server.log());
-    assert_eq!(redis.ask(&["GET", "k"]), format!("Bearer of 3: {token}"));
+    assert_eq!(redis.ask(&["GET", "k"]), format!("Bearer of 3: {token}3"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,6 +170,54 @@ async fn a_value_of_somebody_else_is_told_at_the_start_and_a_token_of_an_earlier
     let server = lab.serve(&with_sink);
     delivered(&server, 2).await;
     assert_eq!(until(&server, |_| true).await["lost"], 0, "that was our own");
+}
+
+/// Two credentials: an app whose sink has a value of our own, and its ticket, whose sink has a preset.
+fn with_shapes(redis: &Redis, value: &str) -> String {
+    let ticket = "[credentials.pages]\nplatform = \"wechat-ticket\"\nfrom = \"shop\"\nkind = \"jsapi\"\n";
+    let preset = sink(redis, "preset = \"easywechat5\"").replace("credentials.shop", "credentials.pages");
+    let own = sink(redis, &format!("key = \"k\"\nvalue = \"{value}\""));
+    format!("{}{own}{ticket}{preset}", classic("5m"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_of_ours_is_known_after_a_restart_whatever_stands_around_its_token() {
+    let (lab, redis) = (Lab::new(documented()).await, Redis::start(&[]));
+    // Of the last one nothing can be read: it is nobody's.
+    for value in ["${token}|${expires_at}", "until=${expires_at};token=${token}", "${md5 token}"] {
+        for _ in 0..2 {
+            let server = lab.serve(&with_shapes(&redis, value));
+            delivered(&server, 1).await;
+            for name in ["shop", "pages"] {
+                let begin = Instant::now();
+                while server.status(name).await["sinks"][0]["delivered"] == 0 {
+                    assert!(begin.elapsed() < Duration::from_secs(30), "{}", server.log());
+                }
+                // Nor is it a loss that another template has left something else.
+                assert_eq!(server.status(name).await["sinks"][0]["lost"], 0, "{name}: {value}");
+            }
+            assert!(!server.log().contains("somebody else"), "{}", server.log());
+            server.stop();
+        }
+    }
+    redis.ask(&["SET", "k", "foreign|1999999999"]);
+    let server = lab.serve(&with_shapes(&redis, "${token}|${expires_at}"));
+    delivered(&server, 1).await;
+    assert_eq!(until(&server, |_| true).await["lost"], 1, "a foreign one is noticed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_igbinary_wrote_is_somebody_elses_at_the_first_look() {
+    let (lab, redis) = (Lab::new(documented()).await, Redis::start(&[]));
+    let key = "easywechat:official_account.access_token.wxclassic.what-the-sdk-has.0";
+    let config = classic("5m") + &sink(&redis, &format!("preset = \"easywechat6\"\n{SDK_SECRET}"));
+    for theirs in ["\\0\\0\\0\\2\\17\\7foreign", "no serialized value"] {
+        redis.ask(&["EVAL", &format!("return redis.call('SET', KEYS[1], '{theirs}')"), "1", key]);
+        let server = lab.serve(&config);
+        delivered(&server, 1).await;
+        assert_eq!(until(&server, |_| true).await["lost"], 1, "{theirs}");
+        server.stop();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

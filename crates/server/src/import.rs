@@ -48,6 +48,8 @@ pub struct Imported {
     pub expires_in: i64,
     /// How long it was said to live, in seconds, if that is longer than any token of its platform does.
     pub cut_from: Option<i64>,
+    /// How long tokens of its platform live at the most, in seconds.
+    pub longest: i64,
     /// The generation that it has from now on.
     pub generation: u64,
     /// Whether the platform accepted it; `None` if it could not be asked.
@@ -64,6 +66,7 @@ pub async fn import(config: &Config, wanted: &Import<'_>) -> Result<Imported, Co
     let found = sinks::find(config, credential, sink).await?;
     let found =
         found.map_err(|failure| ConfigError::outside(format!("{}.", failure.detail), failure.next_step))?;
+    // What follows takes its time, and the life goes on: from here on its end counts.
     let now = clock::now();
     let told = wanted.life.map(|life| Span(i64::try_from(life.as_millis()).unwrap_or(i64::MAX / 4)));
     let Some(life) = told.or_else(|| found.end.map(|end| end - now.wall)) else {
@@ -73,8 +76,7 @@ pub async fn import(config: &Config, wanted: &Import<'_>) -> Result<Imported, Co
         ));
     };
     if life < Span::seconds(1) {
-        let fix = "There is nothing to take over: start the server, which fetches one.";
-        return Err(ConfigError::outside("the token that was found is over.", fix));
+        return Err(over());
     }
     let data_dir = DataDir::open(&config.server.data_dir)?;
     let keys = data_dir.key_ring(config)?;
@@ -87,11 +89,18 @@ pub async fn import(config: &Config, wanted: &Import<'_>) -> Result<Imported, Co
         return Err(ConfigError::outside("the platform refuses the token that was found.", fix));
     }
     let store = visit_store(&data_dir).await?;
-    let life = life.min(longest);
-    let taking = Taking { credential, keys: &keys, material: &material, life, alive, force: wanted.force };
-    let generation = taking.store(&store, &found.token).await;
+    let end = now.boot + life.min(longest);
+    let taking = Taking { credential, keys: &keys, material: &material, end, alive, force: wanted.force };
+    let taken = taking.store(&store, &found.token).await;
     store.close().await.map_err(|error| failed(&error))?;
-    Ok(Imported { expires_in: life.whole_seconds(), cut_from, generation: generation?, alive })
+    let TokenRecord { generation, life, .. } = taken?;
+    let (expires_in, longest) = (life.whole_seconds(), longest.whole_seconds());
+    Ok(Imported { expires_in, cut_from, longest, generation, alive })
+}
+
+fn over() -> ConfigError {
+    let fix = "There is nothing to take over: start the server, which fetches one.";
+    ConfigError::outside("the token that was found is over.", fix)
 }
 
 /// What is known of a token when it is stored.
@@ -99,15 +108,18 @@ struct Taking<'a> {
     credential: &'a CredentialConfig,
     keys: &'a KeyRing,
     material: &'a Material,
-    life: Span,
+    end: Boot,
     alive: Option<bool>,
     force: bool,
 }
 
 impl Taking<'_> {
-    /// Stores the token, unless there is one, and says which generation it is.
-    async fn store(&self, store: &dyn Store, token: &Secret) -> Result<u64, ConfigError> {
+    /// Stores the token, unless there is one, and says as what.
+    async fn store(&self, store: &dyn Store, token: &Secret) -> Result<TokenRecord, ConfigError> {
         let now = clock::now();
+        if self.end - now.boot < Span::seconds(1) {
+            return Err(over());
+        }
         let before = stored(store, self.material).await?;
         let is_live = |record: &Record| {
             record.token.is_some_and(|token| !token.revoked && token.ends > now.wall)
@@ -118,19 +130,31 @@ impl Taking<'_> {
             return Err(ConfigError::outside(message, "Keep it; or replace it with --force."));
         }
         let generation = highest_generation(before.as_ref(), store.opened().last_crash) + 1;
-        let record = self.record(before, generation, now);
+        let taken = self.token(generation, now);
+        let record = self.record(before, taken, now);
         let sealed = self.keys.seal(&place(&record), token.expose().as_bytes());
         let applied = store.apply(&[Write::Keep(record, sealed)]).await.map_err(|error| failed(&error))?;
         if applied.first() != Some(&Applied::Stored) {
             return Err(ConfigError::outside("the store holds something newer.", "Try again."));
         }
-        Ok(generation)
+        Ok(taken)
     }
 
-    fn record(&self, before: Option<Record>, generation: u64, now: Now) -> Record {
-        let Taking { credential, material, life, .. } = *self;
-        let policy = &credential.policy;
-        let due = policy.due(material.name.as_str(), generation, now.boot, now.boot + life, now);
+    fn token(&self, generation: u64, now: Now) -> TokenRecord {
+        let Taking { credential, material, end, .. } = *self;
+        let due = credential.policy.due(material.name.as_str(), generation, now.boot, end, now);
+        TokenRecord {
+            generation,
+            issued: now.wall,
+            life: end - now.boot,
+            ends: now.wall_of(end),
+            due: now.wall_of(due),
+            revoked: false,
+        }
+    }
+
+    fn record(&self, before: Option<Record>, token: TokenRecord, now: Now) -> Record {
+        let Taking { credential, material, .. } = *self;
         let before = before.as_ref();
         // What another app of the same name did says nothing about this one.
         let same = before.filter(|record| record.fingerprint == material.fingerprint);
@@ -140,21 +164,14 @@ impl Taking<'_> {
             config_mark: material.config_mark(self.keys),
             clocks: ClockRecord { boot_id: clock::boot_id(), booted: now.wall_of(Boot(0)) },
             attempt: before.map_or(0, |record| record.attempt) + 1,
-            reserved: generation,
-            token: Some(TokenRecord {
-                generation,
-                issued: now.wall,
-                life,
-                ends: now.wall + life,
-                due: now.wall_of(due),
-                revoked: false,
-            }),
+            reserved: token.generation,
+            token: Some(token),
             exposure: same
                 .and_then(|record| record.exposure)
-                .filter(|exposure| !self.outlived(exposure, policy, now)),
+                .filter(|exposure| !self.outlived(exposure, &credential.policy, now)),
             usage: before.map(|record| record.usage).unwrap_or_default(),
             trouble: None,
-            foreign: before.map(|record| record.foreign).unwrap_or_default(),
+            foreign: same.map(|record| record.foreign).unwrap_or_default(),
         }
     }
 

@@ -33,6 +33,8 @@ const DAY: i64 = 24 * 60 * 60;
 const AUTHORITY_DAYS: i64 = 3_650;
 /// What all TLS clients accept.
 const LONGEST_DAYS: i64 = 825;
+/// A longer name than this no resolver knows.
+const LONGEST_NAME: usize = 253;
 
 /// The files of a folder.
 struct Files {
@@ -41,6 +43,17 @@ struct Files {
     cert: PathBuf,
     key: PathBuf,
 }
+
+/// Whoever vouches for certificates.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: CertificateDer<'static>,
+    /// What is to be written of one that is new: its key and its certificate.
+    fresh: Option<(Pem, Pem)>,
+}
+
+/// The text of a file.
+type Pem = String;
 
 /// Makes the authority if there is none, and a certificate for the hosts.
 pub fn run(folder: &Path, hosts: &[String], days: u16, as_json: bool) -> Result<(), Failure> {
@@ -52,14 +65,35 @@ pub fn run(folder: &Path, hosts: &[String], days: u16, as_json: bool) -> Result<
         cert: file("cert.pem"),
         key: file("key.pem"),
     };
-    std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+    for host in hosts {
+        check_host(host)?;
+    }
     let now = Timestamp::now().as_second();
-    let made = !files.ca.exists();
-    let authority = if made { make_authority(&files, hosts, now)? } else { read_authority(&files)? };
+    let authority = if files.ca.exists() { read_authority(&files)? } else { make_authority(hosts, now)? };
     let ends = now + i64::from(days).min(LONGEST_DAYS) * DAY;
-    issue(&files, &authority, hosts, now, ends)?;
-    tell(&files, hosts, made, ends, as_json);
+    let (key, certificate) = issue(&files, &authority, hosts, now, ends)?;
+    // What cannot be used is not written: an authority stays what it was made for.
+    std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+    if let Some((key, certificate)) = &authority.fresh {
+        write(&files.ca_key, key, 0o600)?;
+        write(&files.ca, certificate, 0o644)?;
+    }
+    write(&files.key, &key, 0o600)?;
+    write(&files.cert, &certificate, 0o644)?;
+    tell(&files, hosts, authority.fresh.is_some(), ends, as_json);
     Ok(())
+}
+
+/// A host is what a client asks for: no pattern of names, no port, nothing in brackets.
+fn check_host(host: &str) -> Result<(), Failure> {
+    let is_one = ServerName::try_from(host).is_ok() && !host.ends_with('.') && host.len() <= LONGEST_NAME;
+    let wrong = || {
+        Failure::failed(
+            format!("{host:?} cannot be certified: it is no name or address of a host"),
+            "Write it as clients do, without a port, brackets, wildcards or a dot at the end.",
+        )
+    };
+    is_one.then_some(()).ok_or_else(wrong)
 }
 
 fn authority_params(now: i64) -> CertificateParams {
@@ -72,14 +106,13 @@ fn authority_params(now: i64) -> CertificateParams {
     params
 }
 
-fn make_authority(files: &Files, hosts: &[String], now: i64) -> Result<Issuer<'static, KeyPair>, Failure> {
+fn make_authority(hosts: &[String], now: i64) -> Result<Authority, Failure> {
     let key = KeyPair::generate().map_err(|error| unsound(&error))?;
     let mut params = authority_params(now);
     params.name_constraints = Some(constraints(hosts));
-    let certificate = params.self_signed(&key).map_err(|error| unsound(&error))?;
-    write(&files.ca_key, &key.serialize_pem(), 0o600)?;
-    write(&files.ca, &certificate.pem(), 0o644)?;
-    Ok(Issuer::new(params, key))
+    let made = params.self_signed(&key).map_err(|error| unsound(&error))?;
+    let fresh = Some((key.serialize_pem(), made.pem()));
+    Ok(Authority { issuer: Issuer::new(params, key), certificate: made.der().clone(), fresh })
 }
 
 /// A constraint binds names of its own kind only: of a kind that none of the hosts is, everything is excluded.
@@ -104,7 +137,7 @@ fn constraints(hosts: &[String]) -> NameConstraints {
     NameConstraints { permitted_subtrees: names.chain(addresses).collect(), excluded_subtrees }
 }
 
-fn read_authority(files: &Files) -> Result<Issuer<'static, KeyPair>, Failure> {
+fn read_authority(files: &Files) -> Result<Authority, Failure> {
     let next_step = "Choose another --dir, and let services trust its ca.pem.";
     let text = std::fs::read_to_string(&files.ca_key).map_err(|error| {
         Failure::failed(format!("there is {} and no key for it: {error}", files.ca.display()), next_step)
@@ -112,16 +145,20 @@ fn read_authority(files: &Files) -> Result<Issuer<'static, KeyPair>, Failure> {
     let key = KeyPair::from_pem(&text).map_err(|error| {
         Failure::failed(format!("{} is no private key: {error}", files.ca_key.display()), next_step)
     })?;
-    Ok(Issuer::new(authority_params(0), key))
+    let certificate = CertificateDer::from_pem_file(&files.ca).map_err(|error| {
+        Failure::failed(format!("{} is no certificate: {error}", files.ca.display()), next_step)
+    })?;
+    Ok(Authority { issuer: Issuer::new(authority_params(0), key), certificate, fresh: None })
 }
 
+/// Makes a key and a certificate.
 fn issue(
     files: &Files,
-    authority: &Issuer<'static, KeyPair>,
+    authority: &Authority,
     hosts: &[String],
     now: i64,
     ends: i64,
-) -> Result<(), Failure> {
+) -> Result<(Pem, Pem), Failure> {
     let key = KeyPair::generate().map_err(|error| unsound(&error))?;
     let mut params = CertificateParams::new(hosts.to_vec()).map_err(|error| {
         Failure::failed(
@@ -135,23 +172,26 @@ fn issue(
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     (params.not_before, params.not_after) = (moment(now - DAY), moment(ends));
-    let certificate = params.signed_by(&key, authority).map_err(|error| unsound(&error))?;
-    check(files, certificate.der(), hosts)?;
-    write(&files.key, &key.serialize_pem(), 0o600)?;
-    write(&files.cert, &certificate.pem(), 0o644)
+    let certificate = params.signed_by(&key, &authority.issuer).map_err(|error| unsound(&error))?;
+    check(files, authority, certificate.der(), hosts)?;
+    Ok((key.serialize_pem(), certificate.pem()))
 }
 
 /// Whether a client that trusts the authority will trust the certificate, as a client would find out.
-fn check(files: &Files, certificate: &CertificateDer<'_>, hosts: &[String]) -> Result<(), Failure> {
+fn check(
+    files: &Files,
+    authority: &Authority,
+    certificate: &CertificateDer<'_>,
+    hosts: &[String],
+) -> Result<(), Failure> {
     let unusable = |why: String| {
         Failure::failed(
             format!("{} cannot vouch for {}: {why}", files.ca.display(), hosts.join(", ")),
             "Choose another --dir for these hosts, and let services trust its ca.pem.",
         )
     };
-    let ca = CertificateDer::from_pem_file(&files.ca).map_err(|error| unusable(error.to_string()))?;
     let mut roots = RootCertStore::empty();
-    roots.add(ca).map_err(|error| unusable(error.to_string()))?;
+    roots.add(authority.certificate.clone()).map_err(|error| unusable(error.to_string()))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
     let verifier = verifier.map_err(|error| unusable(error.to_string()))?;

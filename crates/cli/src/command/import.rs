@@ -35,8 +35,9 @@ pub async fn run(path: &Path, wishes: Wishes, as_json: bool) -> Result<(), Failu
     let seconds = taken.expires_in;
     if let Some(said) = taken.cut_from {
         output::remark(&format!(
-            "{name}: the token is said to live {said} s more; tokens of this platform live {seconds} s at the most, so \
-             that is what counts. If they really live longer (OAuth 2.0), set `assumed_life`."
+            "{name}: the token is said to live {said} s more; tokens of this platform live {} s at the most, so \
+             that is what counts. If they really live longer (OAuth 2.0), set `assumed_life`.",
+            taken.longest
         ));
     }
     if as_json {

@@ -1,12 +1,15 @@
 //! A sink that is a file, or a folder of files that change together: [`FilePlace`] writes them.
 //!
 //! A disk may hang for as long as it likes. Whatever touches one waits for its [`Turn`], so that at most one thread hangs
-//! for a sink, and writes are made in the order of the deliveries. The hook is carried out when what stands there has
-//! become something else than when it was carried out last: a longer life alone is nothing new where no life is written.
+//! for a file and one for its hook, and writes are made in the order of the deliveries. The hook is carried out when what
+//! stands there has become something else than when it was carried out last: a longer life alone is nothing new where no
+//! life is written. It runs beside the sink, one at a time: neither the next token nor a look waits for it.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::task::JoinSet;
 
 use super::delivery::{Delivery, Subject};
 use super::file_hook::Hook;
@@ -22,10 +25,18 @@ use crate::config::FileConfig;
 pub(crate) struct FileTarget {
     place: Arc<FilePlace>,
     turn: Turn,
-    hook: Option<Hook>,
     written: Option<Arc<Written>>,
-    /// What stood there when the hook was carried out last.
-    told: Option<Arc<Written>>,
+    telling: Option<Telling>,
+}
+
+/// The hook, and of what it was carried out.
+#[derive(Debug)]
+struct Telling {
+    hook: Hook,
+    /// It and nothing else, while it is carried out: that ends with the sink.
+    running: JoinSet<Result<(), SinkFailure>>,
+    /// What stood there when it was carried out last, or is being carried out.
+    about: Option<Arc<Written>>,
 }
 
 /// How long a disk may take.
@@ -33,26 +44,28 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 impl FileTarget {
     pub(super) fn new(config: &FileConfig, subject: Subject) -> FileTarget {
+        let hook = config.afterwards.clone().map(|afterwards| Hook::new(afterwards, PATIENCE));
         FileTarget {
             place: Arc::new(FilePlace::new(config, subject)),
             turn: Turn::new(PATIENCE),
-            hook: config.afterwards.clone().map(|afterwards| Hook::new(afterwards, PATIENCE)),
             written: None,
-            told: None,
+            telling: hook.map(|hook| Telling { hook, running: JoinSet::new(), about: None }),
         }
     }
 
+    /// Writes the file. [`FileTarget::finish`] carries out the hook.
     pub(super) async fn deliver(&mut self, delivery: &Delivery) -> Result<(), SinkFailure> {
         let delivery = delivery.clone();
-        let written = Arc::new(self.at_the_disk(move |place| place.write(&delivery)).await?);
-        self.written = Some(Arc::clone(&written));
-        let Some(hook) = &self.hook else { return Ok(()) };
-        if !self.told.as_ref().is_some_and(|told| told.says_the_same(&written)) {
-            self.told = None;
-            hook.carry_out().await?;
-            self.told = Some(written);
-        }
+        self.written = Some(Arc::new(self.at_the_disk(move |place| place.write(&delivery)).await?));
         Ok(())
+    }
+
+    /// Carries out the hook for what is written, or waits until that is done. Nothing is lost if this is broken off.
+    pub(super) async fn finish(&mut self) -> Result<(), SinkFailure> {
+        match (&mut self.telling, &self.written) {
+            (Some(telling), Some(written)) => telling.tell(written).await,
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn look(&mut self) -> Result<Look, SinkFailure> {
@@ -60,7 +73,7 @@ impl FileTarget {
         let look = self.at_the_disk(move |place| place.look(&written)).await;
         if look != Ok(Look::There) {
             // Nobody knows what was read there meanwhile.
-            self.told = None;
+            self.telling.iter_mut().for_each(|telling| telling.about = None);
         }
         look
     }
@@ -76,6 +89,32 @@ impl FileTarget {
         let place = Arc::clone(&self.place);
         let path: &Path = self.place.path();
         self.turn.take(path, move || work(&place)).await
+    }
+}
+
+impl Telling {
+    async fn tell(&mut self, written: &Arc<Written>) -> Result<(), SinkFailure> {
+        loop {
+            let outcome = self.running.join_next().await;
+            let is_told = self.about.as_ref().is_some_and(|about| about.says_the_same(written));
+            match outcome {
+                // What failed for something older is carried out for this.
+                Some(Ok(Err(failure))) if is_told => {
+                    self.about = None;
+                    return Err(failure);
+                }
+                Some(Ok(Ok(()))) | None if is_told => return Ok(()),
+                Some(Err(_)) => {
+                    self.about = None;
+                    let next_step = "Report this as a defect of Tokenward.";
+                    return Err(SinkFailure::new("what follows a change was broken off", next_step));
+                }
+                _ => {}
+            }
+            self.about = Some(Arc::clone(written));
+            let hook = self.hook.clone();
+            self.running.spawn(async move { hook.carry_out().await });
+        }
     }
 }
 
@@ -120,6 +159,7 @@ mod tests {
 
         async fn deliver(&mut self, delivery: &Delivery) {
             self.1.deliver(delivery).await.unwrap();
+            self.1.finish().await.unwrap();
         }
 
         async fn look(&mut self) -> Look {
@@ -200,10 +240,49 @@ mod tests {
     async fn a_hook_that_failed_is_carried_out_again() {
         let mut bench = Bench::new(FileFormat::Plain);
         fs::create_dir(bench.path("told")).unwrap();
-        assert!(bench.1.deliver(&first()).await.is_err());
+        bench.1.deliver(&first()).await.unwrap();
+        assert!(bench.1.finish().await.is_err());
         fs::remove_dir(bench.path("told")).unwrap();
-        bench.deliver(&first()).await;
+        bench.1.finish().await.unwrap();
         assert_eq!(bench.told(), 1);
+    }
+
+    /// Until the hook has begun, whoever waits for it is broken off again and again.
+    async fn break_off(bench: &mut Bench, has_begun: &Path) {
+        let begun = async {
+            while !has_begun.exists() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = bench.1.finish() => panic!("it does not end by itself"),
+            () = begun => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn the_file_is_written_while_a_hook_runs_and_then_it_is_carried_out_for_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name).display().to_string();
+        // It notes what it has read when it is let go on.
+        let script = "cat $0 >> $1; touch $2; while [ ! -e $3 ]; do :; done";
+        let words = ["/bin/sh", "-c", script, &place("place"), &place("read"), &place("begun"), &place("go")];
+        let config = FileConfig {
+            path: folder.path().join("place"),
+            format: FileFormat::Plain,
+            mode: 0o640,
+            owner: None,
+            afterwards: Some(Afterwards::Run(words.map(str::to_owned).into())),
+        };
+        let mut bench = Bench(folder, FileTarget::new(&config, testing::subject()));
+        bench.1.deliver(&first()).await.unwrap();
+        let begun = bench.path("begun");
+        break_off(&mut bench, &begun).await;
+        bench.1.deliver(&second()).await.unwrap();
+        assert_eq!(fs::read_to_string(bench.path("place")).unwrap(), "second");
+        fs::write(bench.path("go"), "").unwrap();
+        bench.1.finish().await.unwrap();
+        assert_eq!(fs::read_to_string(bench.path("read")).unwrap(), "tok\"ensecond", "one after the other");
     }
 
     #[tokio::test]
@@ -239,6 +318,15 @@ mod tests {
             fs::write(&path, changed).unwrap();
             assert_eq!(bench.look().await, Look::Foreign, "{name}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_cleared_stands_in_nobodys_way() {
+        let mut bench = Bench::new(FileFormat::Folder);
+        fs::create_dir_all(bench.path("place/v1-2/token")).unwrap();
+        bench.deliver(&first()).await;
+        assert_eq!((bench.look().await, bench.told()), (Look::There, 1));
+        assert!(bench.path("place/v1-2/token").exists());
     }
 
     #[tokio::test]

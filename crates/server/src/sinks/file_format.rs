@@ -5,6 +5,7 @@ use tokenward_core::time::Span;
 use zeroize::Zeroizing;
 
 use super::delivery::{Delivery, Subject};
+use super::found::Found;
 use super::standing::SinkFailure;
 use super::template::Template;
 
@@ -76,6 +77,29 @@ impl FileFormat {
                     })),
                 ),
             ]),
+        }
+    }
+}
+
+impl FileFormat {
+    /// Whether the token can be told from what else stands in it.
+    pub(super) fn is_readable(&self, subject: &Subject) -> bool {
+        match self {
+            FileFormat::Template(template) => template.is_readable(subject),
+            _ => true,
+        }
+    }
+
+    /// The token in a file that somebody wrote, of a folder in the last of its files.
+    pub(super) fn find(&self, subject: &Subject, bytes: &[u8]) -> Option<Found> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        match self {
+            FileFormat::AccessTokenJson | FileFormat::WechatTxt | FileFormat::Folder => {
+                Found::in_object(text)
+            }
+            FileFormat::Dotenv => Found::in_variables(text),
+            FileFormat::Plain => Found::alone(text),
+            FileFormat::Template(template) => template.find(subject, bytes),
         }
     }
 }

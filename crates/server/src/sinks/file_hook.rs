@@ -28,7 +28,7 @@ pub(crate) struct Signal {
 }
 
 /// The hook of one sink. It has a turn of its own: while it hangs, the file is written all the same.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Hook {
     afterwards: Arc<Afterwards>,
     turn: Turn,
@@ -107,6 +107,6 @@ fn wrong(words: &[String], why: &str) -> SinkFailure {
     let program = words.first().map_or("", String::as_str);
     SinkFailure::new(
         format!("the file is written, but {program} {why}"),
-        "Run it by hand as the same user; it is run again with the next attempt.",
+        "Run it by hand as the same user; it is run again within seconds.",
     )
 }

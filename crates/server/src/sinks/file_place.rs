@@ -76,6 +76,9 @@ impl FilePlace {
 
     /// The token that stands there, whoever wrote it.
     pub(super) fn find(&self) -> Result<Found, SinkFailure> {
+        if !self.config.format.is_readable(&self.subject) {
+            return Err(SinkFailure::unreadable("template"));
+        }
         let path = match self.config.format {
             FileFormat::Folder => self.config.path.join(CURRENT).join("token.json"),
             _ => self.config.path.clone(),
@@ -86,10 +89,12 @@ impl FilePlace {
                 "Check `path` of the sink.",
             )
         })?;
-        let found = std::str::from_utf8(&text).ok().and_then(Found::read);
-        found.ok_or_else(|| {
-            let detail = format!("there is no token in {}", path.display());
-            SinkFailure::new(detail, "See that the program that writes it has written it.")
+        self.config.format.find(&self.subject, &text).ok_or_else(|| {
+            let detail = format!("there is no token in {} in the shape that the sink writes", path.display());
+            SinkFailure::new(
+                detail,
+                "See that the program that writes it has written it, and `preset` or `template`.",
+            )
         })
     }
 
@@ -143,7 +148,7 @@ impl FilePlace {
         std::os::unix::fs::symlink(&version, &fresh)?;
         fs::rename(&fresh, &current)?;
         sync_folder(&self.config.path)?;
-        self.clear(&version, before.as_deref())?;
+        self.clear(&version, before.as_deref());
         let files = files.iter().map(|(name, text)| WrittenFile::new(place.join(name), text));
         Ok(Written { files: files.collect::<io::Result<_>>()?, version: Some(version) })
     }
@@ -177,21 +182,24 @@ impl FilePlace {
         fs::set_permissions(path, fs::Permissions::from_mode(mode))
     }
 
-    /// Removes versions, except this one and the one before, which somebody may be reading.
-    fn clear(&self, version: &Path, before: Option<&Path>) -> io::Result<()> {
-        for entry in fs::read_dir(&self.config.path)? {
-            let entry = entry?;
+    /// Removes versions, except this one and the one before, which somebody may be reading. What cannot be removed is no
+    /// reason to write again.
+    fn clear(&self, version: &Path, before: Option<&Path>) {
+        let entries = fs::read_dir(&self.config.path).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
             let name = PathBuf::from(entry.file_name());
             let stays = name == version || before == Some(&name);
             let is_version =
                 name.to_str().and_then(|name| name.strip_prefix('v')?.split_once('-')).is_some_and(
                     |(generation, at)| generation.parse::<u64>().is_ok() && at.parse::<u64>().is_ok(),
                 );
-            if is_version && !stays && entry.file_type()?.is_dir() {
-                remove_version(&self.config.path.join(name))?;
+            if is_version
+                && !stays
+                && let Err(error) = remove_version(&entry.path())
+            {
+                tracing::warn!(path = %entry.path().display(), "an old version cannot be removed: {error}");
             }
         }
-        Ok(())
     }
 
     fn folder(&self) -> &Path {
@@ -251,7 +259,10 @@ fn read(path: &Path, at_most: u64) -> io::Result<Zeroizing<Vec<u8>>> {
 /// Removes what this program puts into a version; a folder with anything else in it stays, as it is somebody's own.
 fn remove_version(path: &Path) -> io::Result<()> {
     for name in IN_FOLDER {
-        gone(fs::remove_file(path.join(name)))?;
+        match fs::remove_file(path.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {}
+            outcome => drop(gone(outcome)?),
+        }
     }
     match fs::remove_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),

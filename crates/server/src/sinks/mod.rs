@@ -18,12 +18,14 @@ mod file_hook;
 mod file_place;
 mod found;
 mod owner;
+mod php_value;
 mod redis;
 mod redis_preset;
 mod redis_server;
 mod standing;
 mod target;
 mod template;
+mod template_reading;
 mod turn;
 mod webhook;
 
@@ -70,6 +72,8 @@ struct Delivered {
     delivery: Delivery,
     at: Boot,
     looked_after: Boot,
+    /// Whether what follows a delivery is done, too.
+    is_finished: bool,
 }
 
 /// When the next attempt may be made after failures.
@@ -219,9 +223,16 @@ impl Sink {
             let mut changed = std::pin::pin!(entry.changed());
             changed.as_mut().enable();
             self.work(clock::now()).await;
+            let may_finish = self.may_finish(clock::boot());
+            if may_finish {
+                self.retry.at = None;
+            }
+            let sleep = self.sleep();
             tokio::select! {
+                biased;
+                outcome = self.target.finish(), if may_finish => self.finished(outcome),
                 () = changed => {}
-                () = tokio::time::sleep(self.sleep()) => {}
+                () = tokio::time::sleep(sleep) => {}
             }
         }
     }
@@ -264,15 +275,35 @@ impl Sink {
         }
         match outcome {
             Ok(()) => {
-                self.standing.delivered(&self.entry, &delivery);
-                self.retry = Retry::default();
-                self.delivered = Some(Delivered { delivery, at: now, looked_after: now });
+                self.delivered = Some(Delivered { delivery, at: now, looked_after: now, is_finished: false });
             }
             Err(failure) => {
                 // Nobody knows what is there: it is written as soon as that is possible.
                 self.delivered = None;
                 self.standing.failed(&self.entry, failure);
                 self.retry.failed(delivery.generation, now, self.target.longest_pause());
+            }
+        }
+    }
+
+    /// Whether what follows a delivery is to be done, or being done.
+    fn may_finish(&self, now: Boot) -> bool {
+        let unfinished = self.delivered.as_ref().filter(|last| !last.is_finished);
+        unfinished.is_some_and(|last| self.retry.allows(&last.delivery, now))
+    }
+
+    fn finished(&mut self, outcome: Result<(), SinkFailure>) {
+        let Some(last) = &mut self.delivered else { return };
+        match outcome {
+            Ok(()) => {
+                last.is_finished = true;
+                self.standing.delivered(&self.entry, &last.delivery);
+                self.retry = Retry::default();
+            }
+            Err(failure) => {
+                self.standing.failed(&self.entry, failure);
+                let generation = last.delivery.generation;
+                self.retry.failed(generation, clock::boot(), self.target.longest_pause());
             }
         }
     }

@@ -192,11 +192,14 @@ impl RedisTarget {
         if at > 0 {
             return Whose::Ours;
         }
-        let token = Found::read(&String::from_utf8_lossy(value)).map(|found| found.token);
-        match (token, &self.ours) {
-            (Some(token), Some(ours)) if ours.have(&token) => Whose::Ours,
-            (Some(_), Some(_)) => Whose::Theirs,
-            _ => Whose::Nobodys,
+        let (Some(keyed), Some(ours)) = (self.keyed.first(), &self.ours) else { return Whose::Nobodys };
+        let found = keyed.value.read(&self.subject, value);
+        match found.or_else(|| keyed.value.find(&self.subject, value)) {
+            Some(found) if ours.have(&found.token) => Whose::Ours,
+            Some(_) => Whose::Theirs,
+            // What a preset writes can be read: this is something else.
+            None if keyed.is_preset => Whose::Theirs,
+            None => Whose::Nobodys,
         }
     }
 
@@ -267,17 +270,20 @@ impl RedisTarget {
 
     /// The token of the first key, which ends with its key at the latest.
     pub(super) async fn find(&self) -> Result<Found, SinkFailure> {
+        let Some(keyed) = self.keyed.first().filter(|keyed| keyed.value.is_readable(&self.subject)) else {
+            return Err(SinkFailure::unreadable("value"));
+        };
         let found = self.read().await.map_err(|error| failure(&error))?;
         let nothing = || {
             SinkFailure::new(
-                "there is no token under the sink's key",
-                "See that the SDK has written it, and `preset`.",
+                "there is no token under the sink's key in the shape that the sink writes",
+                "See that the SDK has written it, and `preset` or `value`.",
             )
         };
         let Some(There { value: Some(value), life }) = found.into_iter().next() else {
             return Err(nothing());
         };
-        let found = Found::read(&String::from_utf8_lossy(&value)).ok_or_else(nothing)?;
+        let found = keyed.value.find(&self.subject, &value).ok_or_else(nothing)?;
         let by_key = (life > 0).then(|| clock::wall() + Span(life));
         Ok(Found { end: by_key.into_iter().chain(found.end).min(), ..found })
     }

@@ -220,6 +220,8 @@ pub(crate) const PRESETS: [RedisPreset; 13] = [
 pub(crate) struct KeyedValue {
     pub(crate) key: Zeroizing<String>,
     pub(crate) value: Template,
+    /// Whether a preset says so.
+    pub(crate) is_preset: bool,
 }
 
 impl RedisPreset {
@@ -267,7 +269,8 @@ impl RedisPreset {
                 Key::Template(key) => template(&self.with_options(key, options)).fill_constant(subject),
                 Key::EasyWechat5 => easywechat5(options, subject),
             };
-            KeyedValue { key: Zeroizing::new(format!("{prefix}{}", key.as_str())), value: template(value) }
+            let key = Zeroizing::new(format!("{prefix}{}", key.as_str()));
+            KeyedValue { key, value: template(value), is_preset: true }
         };
         let mut all = vec![one(key, value)];
         all.extend(second.map(|(key, value)| one(Key::Template(key), value)));

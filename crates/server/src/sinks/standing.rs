@@ -57,6 +57,14 @@ pub struct StandingFailure {
 const NOTHING: i64 = i64::MIN;
 
 impl SinkFailure {
+    /// Nothing can be taken over from what is written so.
+    pub(super) fn unreadable(key: &str) -> SinkFailure {
+        SinkFailure::new(
+            format!("the token cannot be told from what stands beside it in the sink's `{key}`"),
+            "Write text between the token and other values, or ${json token}; for the import alone, if you like.",
+        )
+    }
+
     pub(crate) fn new(detail: impl fmt::Display, next_step: &'static str) -> SinkFailure {
         SinkFailure { detail: detail.to_string(), next_step }
     }

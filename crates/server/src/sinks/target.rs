@@ -88,6 +88,14 @@ impl Target {
         }
     }
 
+    /// Does what follows a delivery, or waits until it is done. Nothing is lost if this is broken off.
+    pub(super) async fn finish(&mut self) -> Result<(), SinkFailure> {
+        match self {
+            Target::File(file) => file.finish().await,
+            Target::Redis(_) | Target::Cloud(_) | Target::Webhook(_) => Ok(()),
+        }
+    }
+
     /// What is there of what was delivered.
     pub(super) async fn look(&mut self) -> Result<Look, SinkFailure> {
         match self {
@@ -178,7 +186,7 @@ impl Shared {
         let keyed = match &config.keys {
             RedisKeys::Preset(preset, options) => preset.keyed(options, &subject),
             RedisKeys::Own { key, value } => {
-                vec![KeyedValue { key: key.fill_constant(&subject), value: value.clone() }]
+                vec![KeyedValue { key: key.fill_constant(&subject), value: value.clone(), is_preset: false }]
             }
         };
         for (place, it) in server.places.iter().flat_map(|place| keyed.iter().map(move |it| (place, it))) {

@@ -13,14 +13,14 @@ use super::delivery::{Delivery, Subject};
 pub(crate) struct Template(Vec<Part>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Text(String),
     Place(Encoding, Vec<Value>),
 }
 
 /// What can stand at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Value {
+pub(super) enum Value {
     Token,
     ExpiresIn,
     ExpiresAt,
@@ -109,6 +109,10 @@ impl Template {
         self.fill(subject, &Delivery::nothing())
     }
 
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.0
+    }
+
     fn has(&self, wanted: Value) -> bool {
         self.0.iter().any(|part| matches!(part, Part::Place(_, values) if values.contains(&wanted)))
     }
@@ -186,11 +190,11 @@ fn place(text: &str) -> Result<Part, String> {
 }
 
 impl Value {
-    fn is_constant(self) -> bool {
+    pub(super) fn is_constant(self) -> bool {
         matches!(self, Value::Credential | Value::AppId | Value::SdkSecret)
     }
 
-    fn of(self, subject: &Subject, delivery: &Delivery) -> Zeroizing<String> {
+    pub(super) fn of(self, subject: &Subject, delivery: &Delivery) -> Zeroizing<String> {
         Zeroizing::new(match self {
             Value::Token => delivery.token.expose().to_owned(),
             Value::ExpiresIn => delivery.expires_in().to_string(),

@@ -1,22 +1,27 @@
 //! Work that may hang, such as what a dead network disk is asked: one after the other, beside the tasks.
 //!
 //! A thread that hangs can neither be stopped nor be waited for. So there is one of them at the most: nothing new is begun
-//! before it comes back, and nothing older can follow something newer.
+//! before it comes back, and nothing older can follow something newer. And all of them together leave threads for others:
+//! names of hosts are looked up on the same ones.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::standing::SinkFailure;
 
 /// The right to do one thing that may hang. Whoever is done, however late, gives it back.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Turn {
     lock: Arc<Mutex<()>>,
     patience: Duration,
 }
+
+/// How many threads may hang: half of those that there are for what blocks.
+const MOST: usize = 256;
+static THREADS: Semaphore = Semaphore::const_new(MOST);
 
 impl Turn {
     pub(super) fn new(patience: Duration) -> Turn {
@@ -33,8 +38,10 @@ impl Turn {
         let lock = Arc::clone(&self.lock);
         let working = async {
             let turn = lock.lock_owned().await;
+            // Nobody closes it; without a permit there is no thread all the same.
+            let permit = THREADS.acquire().await;
             let blocking = move || {
-                let _turn = turn;
+                let _turn = (turn, permit);
                 work()
             };
             tokio::task::spawn_blocking(blocking).await
@@ -44,6 +51,13 @@ impl Turn {
             Ok(Err(_)) => {
                 Err(SinkFailure::new("writing was broken off", "Report this as a defect of Tokenward."))
             }
+            Err(_) if self.lock.try_lock().is_ok() => Err(SinkFailure::new(
+                format!(
+                    "{} could not be reached: {MOST} other places hang, and no more may at the same time",
+                    path.display()
+                ),
+                "See which network disk is gone; local disks are better places for sinks.",
+            )),
             Err(_) => Err(SinkFailure::new(
                 format!(
                     "{} has not been reached for {} seconds: its disk hangs. Nothing is written until it comes back",
@@ -97,6 +111,18 @@ mod tests {
             assert!(refused.unwrap_err().detail.contains("has not been reached"));
         }
         assert_eq!(Arc::strong_count(&begun), 1, "nothing waits to be begun either");
+    }
+
+    #[tokio::test]
+    async fn however_many_places_hang_there_are_threads_left() {
+        let all: tokio::task::JoinSet<_> = (0..MOST).map(|_| hanging()).collect();
+        let mut all = all.join_all().await;
+        let late = Turn::new(Duration::from_millis(20)).take(Path::new("/net/token"), || Ok(())).await;
+        assert!(late.unwrap_err().detail.contains("256 other places hang"));
+        drop(all.pop());
+        let mut patient = Turn::new(Duration::ZERO);
+        patient.be_patient();
+        assert_eq!(patient.take(Path::new("/net/token"), || Ok(7)).await, Ok(7));
     }
 
     #[tokio::test]

@@ -1,7 +1,8 @@
 //! A Redis of a test's own, on a free port.
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(dead_code, clippy::disallowed_methods, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 pub mod between;
+pub mod sink;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};

@@ -3,12 +3,13 @@
 
 mod lab;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lab::{Lab, SECRET, Server, classic, documented, four, scaled};
 use tokenward_emulator::{Fault, FaultKind};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,11 +211,11 @@ async fn a_token_that_is_being_fetched_at_the_end_is_kept() {
 }
 
 /// Reads and uses the token of whatever server runs now, and counts how often that worked.
-async fn keep_reading(lab: Arc<Lab>, server: Arc<Mutex<Option<String>>>, uses: Arc<AtomicU64>) {
+async fn keep_reading(lab: Arc<Lab>, mut server: watch::Receiver<Option<String>>, uses: Arc<AtomicU64>) {
     let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
     let http = http.timeout(Duration::from_secs(20)).build().unwrap();
     loop {
-        let url = server.lock().unwrap().clone();
+        let url = server.borrow().clone();
         let Some(url) = url else { return };
         // The server may be dead at any moment: only what it hands out counts, for as long as it says.
         let asked = tokio::time::Instant::now();
@@ -223,8 +224,8 @@ async fn keep_reading(lab: Arc<Lab>, server: Arc<Mutex<Option<String>>>, uses: A
             Ok(answer) => answer,
             Err(error) => {
                 assert!(!error.is_timeout(), "{error}");
-                // While no server listens, readers must not take the machine from the one that starts.
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                // Killed: the next one says where it is.
+                server.wait_for(|place| place.as_ref() != Some(&url)).await.unwrap();
                 continue;
             }
         };
@@ -243,10 +244,10 @@ async fn keep_reading(lab: Arc<Lab>, server: Arc<Mutex<Option<String>>>, uses: A
 async fn fifty_kills_under_load_hand_out_no_invalid_token() {
     let kills: u32 = std::env::var("TOKENWARD_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(50);
     let lab = Arc::new(Lab::new(scaled(6, 3)).await);
-    let (place, uses) = (Arc::new(Mutex::new(Some("http://127.0.0.1:1".to_owned()))), Arc::default());
+    let (place, uses) = (watch::Sender::new(Some("http://127.0.0.50:1".to_owned())), Arc::default());
     let mut readers = JoinSet::new();
     for _ in 0..4 {
-        readers.spawn(keep_reading(Arc::clone(&lab), Arc::clone(&place), Arc::clone(&uses)));
+        readers.spawn(keep_reading(Arc::clone(&lab), place.subscribe(), Arc::clone(&uses)));
     }
     // An address of its own: a reader that comes after a kill must not meet another test's listener.
     let config = lab.write_config(&classic("3s"));
@@ -255,7 +256,7 @@ async fn fifty_kills_under_load_hand_out_no_invalid_token() {
     let begun = tokio::time::Instant::now();
     for kill in 0..kills {
         let server = Server::start(&config, &[]);
-        *place.lock().unwrap() = Some(server.url.clone());
+        place.send_replace(Some(server.url.clone()));
         let first = server.token("shop").await;
         // Most are killed at once, some in the middle of a fetch, some after it.
         if kill % 8 == 0 {
@@ -265,7 +266,7 @@ async fn fifty_kills_under_load_hand_out_no_invalid_token() {
         }
         server.kill();
     }
-    *place.lock().unwrap() = None;
+    place.send_replace(None);
     while let Some(reader) = readers.join_next().await {
         reader.unwrap();
     }
